@@ -1,1 +1,12 @@
-export {}
+export type { CertificatePair, ServerCertificateKind, TestCertificates } from './certificates.ts'
+export { testCertificates } from './certificates.ts'
+export type { DigestAlgorithm, DigestOptions, DigestRequest, DigestVerdict } from './digest-verifier.ts'
+export { DigestVerifier } from './digest-verifier.ts'
+export type { ProxyAuthenticator, ProxyAuthRequest, ProxyTarget } from './proxy-state.ts'
+export type { RecordedRequest } from './recorded-request.ts'
+export type { CustomHandler } from './request-listener.ts'
+export { seededBlocks, seededBytes } from './seeded-bytes.ts'
+export type { TestServerOptions } from './test-server.ts'
+export { TestServer } from './test-server.ts'
+export type { TestProxyOptions } from './test-proxy.ts'
+export { TestProxy } from './test-proxy.ts'

@@ -1,0 +1,183 @@
+import { statSync } from 'node:fs'
+import { LimitExceededError, UnrewindableBodyError, UsageError } from '../errors.ts'
+
+/** A request's body: opened once a leg, never rewound. */
+export interface Body {
+  /** Bytes, or `null` if unknown until it has been read. */
+  readonly length: number | null
+  /** Whether it can be opened more than once. */
+  readonly isReplayable: boolean
+  /**
+   * The bytes, from the beginning.
+   *
+   * @throws UnrewindableBodyError the second time, unless {@link isReplayable}.
+   */
+  open(): AsyncIterable<Uint8Array> | Uint8Array
+  /**
+   * All of it in memory, for schemes that sign the body. A one-shot body read so can be sent afterwards.
+   *
+   * @throws LimitExceededError past `maxBytes`.
+   */
+  bytes(maxBytes: number): Promise<Uint8Array>
+}
+
+/** A stream or iterable that gives bytes or text. Text is sent as UTF-8. */
+export type ByteStream = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string> | ReadableStream<Uint8Array>
+/** Content whose bytes are known, or can be had: what a body or a file of a multipart form is made of. */
+export type Content = string | Uint8Array | ArrayBuffer | Blob | ByteStream | (() => ByteStream | Promise<ByteStream>)
+
+/** Makes a body of any content. */
+export function createBody(content: Content): Body {
+  if (typeof content === 'string') return new BytesBody(Buffer.from(content))
+  if (content instanceof Uint8Array) return new BytesBody(content)
+  if (content instanceof ArrayBuffer) return new BytesBody(new Uint8Array(content))
+  if (ArrayBuffer.isView(content)) {
+    const view = content as ArrayBufferView
+    return new BytesBody(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+  }
+  if (content instanceof Blob) return new OpenableBody(() => content.stream(), content.size)
+  if (typeof content === 'function') return new OpenableBody(content, null)
+  if (isStream(content)) return fileBody(content) ?? new OneShotBody(content)
+  throw new UsageError(
+    'A body must be text, bytes, a Blob, a stream, an iterable of bytes, or a function that returns one',
+  )
+}
+
+/** Whether a value can only be read as a stream: not text, bytes, or a list. */
+export function isStream(value: unknown): value is ByteStream {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Symbol.asyncIterator in value || Symbol.iterator in value || value instanceof ReadableStream
+}
+
+class BytesBody implements Body {
+  readonly length: number
+  readonly isReplayable = true
+  readonly #content: Uint8Array
+
+  constructor(content: Uint8Array) {
+    this.#content = content
+    this.length = content.byteLength
+  }
+
+  open(): Uint8Array {
+    return this.#content
+  }
+
+  bytes(maxBytes: number): Promise<Uint8Array> {
+    return this.length > maxBytes ? Promise.reject(tooLong(maxBytes)) : Promise.resolve(this.#content)
+  }
+}
+
+/** A body that a function opens anew each time. */
+export class OpenableBody implements Body {
+  readonly length: number | null
+  readonly isReplayable: boolean
+  readonly #openStream: () => ByteStream | Promise<ByteStream>
+
+  constructor(openStream: () => ByteStream | Promise<ByteStream>, length: number | null, isReplayable = true) {
+    this.#openStream = openStream
+    this.length = length
+    this.isReplayable = isReplayable
+  }
+
+  async *open(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* toBytes(await this.#openStream())
+  }
+
+  bytes(maxBytes: number): Promise<Uint8Array> {
+    return collect(this.open(), maxBytes)
+  }
+}
+
+class OneShotBody implements Body {
+  readonly length = null
+  #stream: ByteStream | null
+  #kept: Uint8Array | null = null
+
+  constructor(stream: ByteStream) {
+    this.#stream = stream
+  }
+
+  get isReplayable(): boolean {
+    return this.#kept !== null
+  }
+
+  open(): AsyncIterable<Uint8Array> | Uint8Array {
+    if (this.#kept !== null) return this.#kept
+    const stream = this.#stream
+    if (stream === null) {
+      throw new UnrewindableBodyError(
+        'The body is a stream that was sent before and cannot be read again: give a function that returns a fresh stream',
+      )
+    }
+    this.#stream = null
+    return toBytes(stream)
+  }
+
+  async bytes(maxBytes: number): Promise<Uint8Array> {
+    if (this.#kept === null) {
+      const opened = this.open()
+      this.#kept = opened instanceof Uint8Array ? opened : await collect(opened, maxBytes)
+    }
+    return this.#kept
+  }
+}
+
+/** An `fs.ReadStream` that nobody has read from: its length is known. */
+function fileBody(stream: ByteStream): Body | null {
+  const {
+    path,
+    bytesRead,
+    start = 0,
+    end,
+  } = stream as { path?: unknown; bytesRead?: number; start?: number; end?: number }
+  if (typeof path !== 'string' || bytesRead !== 0 || !('pending' in stream)) return null
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (!stat?.isFile()) return null
+  const last = end === undefined || end === Infinity ? stat.size - 1 : Math.min(end, stat.size - 1)
+  const oneShot = new OneShotBody(stream)
+  return {
+    length: Math.max(0, last - start + 1),
+    isReplayable: false,
+    open: () => oneShot.open(),
+    bytes: (maxBytes) => oneShot.bytes(maxBytes),
+  }
+}
+
+async function* toBytes(stream: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = stream as AsyncIterable<unknown> | Iterable<unknown>
+  for await (const chunk of chunks) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    if (!(bytes instanceof Uint8Array)) {
+      throw new UsageError(`A body stream must give bytes or text, not ${chunk === null ? 'null' : typeof chunk}`)
+    }
+    if (bytes.byteLength > 0) yield bytes
+  }
+}
+
+async function collect(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    length += chunk.byteLength
+    if (length > maxBytes) throw tooLong(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function tooLong(maxBytes: number): LimitExceededError {
+  return new LimitExceededError(`The request body is longer than the ${maxBytes} bytes that may be read into memory`)
+}
+
+/** A body whose sender promised another length than the stream knows of itself. */
+export function withLength(body: Body, length: number): Body {
+  return {
+    length,
+    get isReplayable() {
+      return body.isReplayable
+    },
+    open: () => body.open(),
+    bytes: (maxBytes) => body.bytes(maxBytes),
+  }
+}

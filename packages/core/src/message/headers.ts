@@ -1,0 +1,263 @@
+import { inspect } from 'node:util'
+import { InvalidHeader } from '../errors.ts'
+
+/** A header value as callers may give it. */
+export type HeaderValue = string | number | Uint8Array | readonly (string | number | Uint8Array)[]
+
+/** What options take for headers: a Headers (ours or WHATWG's), a record, or pairs. `null` deletes when merged. */
+export type HeadersInit =
+  | Iterable<readonly [string, HeaderValue | null]>
+  | { readonly [name: string]: HeaderValue | null | undefined }
+
+/** RFC 9110 section 5.6.2: the characters of a token, lower- and upper-case. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** RFC 9110 section 5.5: field-vchar, obs-text, SP and HTAB; no leading white space. */
+const VALUE = /^(?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?$/
+/** Headers whose values are not shown when a Headers is printed. */
+const SECRET = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'x-api-key'])
+
+/**
+ * A list of header lines: the WHATWG interface, plus `items()` and `getAll()`.
+ *
+ * Keeps insertion order, the case of each name as last set, and several lines of one name. Names are compared without case.
+ * Values are the bytes of the line as Latin-1 text (RFC 9110 section 5.5).
+ */
+export class Headers implements Iterable<[string, string]> {
+  #names: string[] = []
+  #keys: string[] = []
+  #values: string[] = []
+  #raw: readonly Uint8Array[] | null = null
+  /** @internal Counts changes, so that what was derived from these headers can tell that it is stale. */
+  version = 0
+
+  /**
+   * @param init - headers to start with; `null` values are left out.
+   * @throws InvalidHeader for a name that is no token or a value with CR, LF, NUL, other controls, or leading white space.
+   */
+  constructor(init?: HeadersInit | null) {
+    if (init) for (const [name, value] of entriesOf(init)) if (value !== null) this.#add(name, value)
+  }
+
+  /** @internal Alternating names and values as they were received. They are parsed when first looked at. */
+  static fromRaw(raw: readonly Uint8Array[]): Headers {
+    const headers = new Headers()
+    headers.#raw = raw
+    return headers
+  }
+
+  #parse(): void {
+    const raw = this.#raw
+    if (raw === null) return
+    this.#raw = null
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+      const name = latin1(raw[index] as Uint8Array)
+      this.#names.push(name)
+      this.#keys.push(name.toLowerCase())
+      this.#values.push(latin1(raw[index + 1] as Uint8Array))
+    }
+  }
+
+  #add(name: string, value: HeaderValue): void {
+    if (Array.isArray(value)) {
+      for (const one of value as readonly (string | number | Uint8Array)[]) this.append(name, one)
+    } else {
+      this.append(name, value as string | number | Uint8Array)
+    }
+  }
+
+  /** How many lines there are. */
+  get size(): number {
+    this.#parse()
+    return this.#names.length
+  }
+
+  /** Adds a line, beside those of the same name. */
+  append(name: string, value: string | number | Uint8Array): void {
+    this.#parse()
+    const text = checkedValue(checkedName(name), value)
+    this.#names.push(name)
+    this.#keys.push(name.toLowerCase())
+    this.#values.push(text)
+    this.version++
+  }
+
+  /** Replaces every line of this name by one, in the place of the first; adds it if there is none. */
+  set(name: string, value: string | number | Uint8Array): void {
+    this.#parse()
+    const at = this.#keys.indexOf(name.toLowerCase())
+    if (at === -1) {
+      this.append(name, value)
+      return
+    }
+    const text = checkedValue(checkedName(name), value)
+    if (this.#keys.indexOf(name.toLowerCase(), at + 1) !== -1) this.#removeAfter(name.toLowerCase(), at)
+    this.#names[at] = name
+    this.#values[at] = text
+    this.version++
+  }
+
+  #removeAfter(key: string, at: number): void {
+    const keep = (_: unknown, index: number): boolean => index <= at || this.#keys[index] !== key
+    const names = this.#names.filter(keep)
+    const values = this.#values.filter(keep)
+    this.#keys = this.#keys.filter(keep)
+    this.#names = names
+    this.#values = values
+  }
+
+  /** Removes every line of this name. */
+  delete(name: string): void {
+    this.#parse()
+    const key = name.toLowerCase()
+    if (!this.#keys.includes(key)) return
+    this.#removeAfter(key, -1)
+    this.version++
+  }
+
+  /** All values of this name joined by `", "` (RFC 9110 section 5.3), or `null`. */
+  get(name: string): string | null {
+    this.#parse()
+    const key = name.toLowerCase()
+    const first = this.#keys.indexOf(key)
+    if (first === -1) return null
+    if (this.#keys.indexOf(key, first + 1) === -1) return this.#values[first] as string
+    return this.getAll(name).join(', ')
+  }
+
+  /** Each line of this name, in order. */
+  getAll(name: string): string[] {
+    this.#parse()
+    const key = name.toLowerCase()
+    return this.#values.filter((_, index) => this.#keys[index] === key)
+  }
+
+  /** Each Set-Cookie line. They must not be joined (RFC 6265 section 3). */
+  getSetCookie(): string[] {
+    return this.getAll('set-cookie')
+  }
+
+  has(name: string): boolean {
+    this.#parse()
+    return this.#keys.includes(name.toLowerCase())
+  }
+
+  /** Each line as `[name, value]`, in order and with the names' own case. */
+  *items(): IterableIterator<[string, string]> {
+    this.#parse()
+    for (let index = 0; index < this.#names.length; index++) {
+      yield [this.#names[index] as string, this.#values[index] as string]
+    }
+  }
+
+  /** One `[name, value]` a name, the values of repeated names joined; each Set-Cookie by itself. */
+  *entries(): IterableIterator<[string, string]> {
+    this.#parse()
+    for (let index = 0; index < this.#names.length; index++) {
+      const key = this.#keys[index] as string
+      if (key === 'set-cookie') yield [this.#names[index] as string, this.#values[index] as string]
+      else if (this.#keys.indexOf(key) === index) yield [this.#names[index] as string, this.get(key) as string]
+    }
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [name] of this.entries()) yield name
+  }
+
+  *values(): IterableIterator<string> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.entries()
+  }
+
+  forEach(callback: (value: string, name: string, headers: Headers) => void): void {
+    for (const [name, value] of this.entries()) callback(value, name, this)
+  }
+
+  /** A copy that shares nothing. */
+  copy(): Headers {
+    const copy = new Headers()
+    copy.#raw = this.#raw
+    copy.#names = this.#names.slice()
+    copy.#keys = this.#keys.slice()
+    copy.#values = this.#values.slice()
+    return copy
+  }
+
+  /** Lays `init` over these headers: replaces values in place, appends new names, deletes where the value is `null`. */
+  merge(init: HeadersInit): this {
+    const seen = new Set<string>()
+    for (const [name, value] of entriesOf(init)) {
+      const key = name.toLowerCase()
+      if (value === null) this.delete(name)
+      else if (seen.has(key) && Array.isArray(init)) this.#add(name, value)
+      else this.#replace(name, value)
+      seen.add(key)
+    }
+    return this
+  }
+
+  #replace(name: string, value: HeaderValue): void {
+    if (!Array.isArray(value)) {
+      this.set(name, value as string | number | Uint8Array)
+      return
+    }
+    this.delete(name)
+    this.#add(name, value)
+  }
+
+  /** @internal Calls back with each line; the transport's way to read without making pairs. */
+  eachLine(callback: (name: string, value: string, key: string) => void): void {
+    this.#parse()
+    for (let index = 0; index < this.#names.length; index++) {
+      callback(this.#names[index] as string, this.#values[index] as string, this.#keys[index] as string)
+    }
+  }
+
+  /** One value a name, for logs and tests. Values of credentials are included: do not log it whole. */
+  toJSON(): Record<string, string> {
+    return Object.fromEntries(this.entries())
+  }
+
+  [inspect.custom](): string {
+    const shown = [...this.items()].map(([name, value]) => `${name}: ${SECRET.has(name.toLowerCase()) ? '***' : value}`)
+    return `Headers { ${shown.join(', ')} }`
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.isBuffer(bytes) ? bytes.latin1Slice() : Buffer.from(bytes).latin1Slice()
+}
+
+function* entriesOf(init: HeadersInit): Iterable<[string, HeaderValue | null]> {
+  if (init instanceof Headers) {
+    yield* init.items()
+  } else if (Symbol.iterator in init) {
+    for (const pair of init as Iterable<readonly [string, HeaderValue | null]>) {
+      if (!Array.isArray(pair) || pair.length !== 2) {
+        throw new InvalidHeader('Headers given as a list must be [name, value] pairs')
+      }
+      yield [pair[0] as string, pair[1] as HeaderValue | null]
+    }
+  } else {
+    for (const name of Object.keys(init)) yield [name, (init as Record<string, HeaderValue | null>)[name] ?? null]
+  }
+}
+
+function checkedName(name: string): string {
+  if (typeof name === 'string' && TOKEN.test(name)) return name
+  throw new InvalidHeader(`Header name ${inspect(name)} is not a token (RFC 9110 section 5.1)`)
+}
+
+function checkedValue(name: string, value: string | number | Uint8Array): string {
+  if (typeof value === 'string') {
+    if (VALUE.test(value)) return value
+    throw new InvalidHeader(
+      `The value of header ${name} must not start with white space or contain CR, LF, NUL, other controls, or text outside Latin-1`,
+    )
+  }
+  if (typeof value === 'number') return checkedValue(name, String(value))
+  if (value instanceof Uint8Array) return checkedValue(name, latin1(value))
+  throw new InvalidHeader(`The value of header ${name} must be a string, a number or bytes, not ${typeof value}`)
+}

@@ -1,0 +1,77 @@
+/**
+ * Percent-encoding as Requests does it: what is well-formed stays, what is not allowed is encoded, nothing is encoded twice.
+ */
+
+const UNRESERVED = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~'
+const SUB_DELIMS = "!$&'()*+,;="
+
+/** Characters that stand for themselves in a path (RFC 3986 section 3.3). */
+export const PATH_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB_DELIMS}:@/`)
+/** Those of a query or fragment (RFC 3986 section 3.4). */
+export const QUERY_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB_DELIMS}:@/?`)
+/** Those that a query given as text may hold: Requests lets brackets pass. */
+export const RAW_QUERY_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB_DELIMS}:@/?[]`)
+
+const UNRESERVED_BYTES = new Set([...UNRESERVED].map((character) => character.charCodeAt(0)))
+const ESCAPES = /%[0-9a-fA-F]{2}/g
+const PLAIN = /^[A-Za-z0-9\-._~/]*$/
+
+/**
+ * Encodes what is not in `allowed` as the escapes of its UTF-8 bytes.
+ * If every `%` of the text begins a valid escape, escapes stay (in upper case, those of unreserved characters decoded); otherwise every `%` is text.
+ */
+export function encodeComponent(text: string, allowed: ReadonlySet<string>): string {
+  if (PLAIN.test(text)) return text
+  const escapes = text.match(ESCAPES)?.length ?? 0
+  let percents = 0
+  for (let at = text.indexOf('%'); at !== -1; at = text.indexOf('%', at + 1)) percents++
+  const keepEscapes = escapes === percents
+  let encoded = ''
+  for (const character of text) {
+    if (character === '%') encoded += keepEscapes ? '%' : '%25'
+    else encoded += allowed.has(character) ? character : escapeBytes(character)
+  }
+  return keepEscapes ? encoded.replace(ESCAPES, normaliseEscape) : encoded
+}
+
+function normaliseEscape(escape: string): string {
+  const byte = Number.parseInt(escape.slice(1), 16)
+  return UNRESERVED_BYTES.has(byte) ? String.fromCharCode(byte) : escape.toUpperCase()
+}
+
+function escapeBytes(character: string): string {
+  let escaped = ''
+  for (const byte of Buffer.from(character)) escaped += `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  return escaped
+}
+
+/**
+ * Encodes a name or value of a query or form as `application/x-www-form-urlencoded` the way Python's `quote_plus` does: space is `+`, and only letters, digits
+ * and `_.-~` stand for themselves.
+ */
+export function encodeFormText(text: string): string {
+  if (/^[A-Za-z0-9_.~-]*$/.test(text)) return text
+  return encodeURIComponent(text.toWellFormed())
+    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+')
+}
+
+/** The same for bytes. */
+export function encodeFormBytes(bytes: Uint8Array): string {
+  let encoded = ''
+  for (const byte of bytes) {
+    if (UNRESERVED_BYTES.has(byte)) encoded += String.fromCharCode(byte)
+    else encoded += byte === 0x20 ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return encoded
+}
+
+/** Decodes the escapes of userinfo as UTF-8; text with invalid escapes is returned as it is. */
+export function decodePercent(text: string): string {
+  if (!text.includes('%')) return text
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

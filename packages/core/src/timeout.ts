@@ -1,0 +1,127 @@
+import { TotalTimeout, UsageError } from './errors.ts'
+
+/** Milliseconds for each phase; `null` is for ever. */
+export interface Timeouts {
+  /** Name resolution, TCP, proxy and TLS together. Default 10,000. */
+  readonly connect?: number | null
+  /** From one byte of the response to the next. Default 60,000. */
+  readonly read?: number | null
+  /** From one piece of the request's body that the connection takes to the next. Default none. */
+  readonly write?: number | null
+  /** Waiting for a free connection. Default none. */
+  readonly pool?: number | null
+  /** The whole call: preparation, redirects, retries, body. Default none. */
+  readonly total?: number | null
+}
+
+/** What options take: milliseconds for connect and read, `[connect, read]`, phases by name, or `null` for none at all. */
+export type TimeoutInit = number | null | readonly [connect: number | null, read: number | null] | Timeouts
+
+/** Every phase, in milliseconds or `null`. */
+export interface ResolvedTimeout {
+  readonly connect: number | null
+  readonly read: number | null
+  readonly write: number | null
+  readonly pool: number | null
+  readonly total: number | null
+}
+
+/** What holds when nobody says otherwise. */
+export const DEFAULT_TIMEOUT: ResolvedTimeout = { connect: 10_000, read: 60_000, write: null, pool: null, total: null }
+
+const PHASES = ['connect', 'read', 'write', 'pool', 'total'] as const
+
+/**
+ * Reads a timeout. Phases that an object does not name keep the value of `base`.
+ *
+ * @throws UsageError unless every time is a positive number or `null`.
+ */
+export function resolveTimeout(init: TimeoutInit, base: ResolvedTimeout = DEFAULT_TIMEOUT): ResolvedTimeout {
+  if (init === null) return { connect: null, read: null, write: null, pool: null, total: null }
+  if (typeof init === 'number') return { ...base, connect: checked('timeout', init), read: init }
+  if (Array.isArray(init)) {
+    if (init.length !== 2) throw new UsageError('timeout given as a list must be [connect, read], in milliseconds')
+    return { ...base, connect: checked('connect', init[0]), read: checked('read', init[1]) }
+  }
+  if (typeof init !== 'object')
+    throw new UsageError(`timeout must be milliseconds, [connect, read], phases or null, not ${typeof init}`)
+  const resolved: Record<string, number | null> = { ...base }
+  for (const phase of Object.keys(init)) {
+    if (!(PHASES as readonly string[]).includes(phase)) {
+      throw new UsageError(`timeout has no phase "${phase}": the phases are ${PHASES.join(', ')}`)
+    }
+    const value = (init as Record<string, number | null | undefined>)[phase]
+    if (value !== undefined) resolved[phase] = checked(phase, value)
+  }
+  return resolved as unknown as ResolvedTimeout
+}
+
+function checked(phase: string, value: number | null): number | null {
+  if (value === null || (typeof value === 'number' && value > 0)) return value === Infinity ? null : value
+  throw new UsageError(
+    `timeout.${phase} must be a positive number of milliseconds, or null for none, not ${String(value)}`,
+  )
+}
+
+/** The longest time that one timer can wait. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+/**
+ * The caller's signal and `timeout.total` as one signal, for a whole call.
+ *
+ * Puts one listener on the caller's signal and takes it off again in {@link dispose}.
+ */
+export class Deadline {
+  readonly #controller = new AbortController()
+  readonly #signal: AbortSignal | undefined
+  #timer: NodeJS.Timeout | undefined
+  readonly #onAbort = (): void => this.#controller.abort(this.#signal?.reason)
+
+  constructor(totalMs: number | null, signal: AbortSignal | undefined, what: string) {
+    this.#signal = signal
+    if (signal?.aborted === true) this.#controller.abort(signal.reason)
+    else signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (totalMs !== null) {
+      const expire = (): void =>
+        this.#controller.abort(
+          new TotalTimeout(`${what}: the whole exchange took longer than timeout.total = ${totalMs} ms`),
+        )
+      this.#timer = setTimeout(expire, Math.min(totalMs, LONGEST_TIMER))
+    }
+  }
+
+  /** Aborts with the caller's reason, or with a TotalTimeout. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Stops the timer and lets go of the caller's signal. */
+  dispose(): void {
+    clearTimeout(this.#timer)
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+}
+
+/** A promise that also rejects when the signal aborts. What the promise does later is ignored. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
+/** Waits, or rejects with the signal's reason. */
+export async function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const elapsed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER))
+  })
+  try {
+    await untilAborted(elapsed, signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}

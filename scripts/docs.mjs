@@ -1,0 +1,75 @@
+// `pnpm docs`: writes the API reference to docs/reference/api, then checks every relative link in the documentation.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { install, root, run, runMain, workspaceFolders } from './install.mjs'
+
+const generated = join(root, 'docs', 'reference', 'api')
+
+function main() {
+  install()
+  console.log('Writing docs/reference/api…')
+  if (run('typedoc', ['--treatWarningsAsErrors']) !== 0) return 1
+  const files = documents()
+  const broken = files.flatMap(findBrokenLinks)
+  for (const { file, line, target, why } of broken) console.log(`FAILED ${file}:${line} links to ${target}: ${why}`)
+  console.log(`${files.length} documents, ${broken.length} broken links`)
+  return broken.length > 0 ? 1 : 0
+}
+
+/** Every Markdown file a reader starts from: docs/, the root's and each package's. */
+function documents() {
+  const inFolder = (folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(root, folder, name))
+  const inDocs = readdirSync(join(root, 'docs'), { recursive: true }).map((name) => join(root, 'docs', name))
+  return [
+    ...workspaceFolders().flatMap(inFolder),
+    ...inDocs.filter((file) => file.endsWith('.md') && !file.startsWith(generated)),
+  ]
+}
+
+function findBrokenLinks(file) {
+  const broken = []
+  for (const { target, line } of linksOf(readFileSync(file, 'utf8'))) {
+    const [path, anchor] = target.split('#')
+    const linked = path === '' ? file : join(dirname(file), decodeURIComponent(path))
+    const report = (why) => broken.push({ file: relative(root, file), line, target, why })
+    if (!existsSync(linked)) report('no such file')
+    else if (anchor && linked.endsWith('.md') && !anchorsOf(linked).has(anchor)) report('no such heading')
+  }
+  return broken
+}
+
+/** Relative link targets with their line numbers; code is left out. */
+function* linksOf(markdown) {
+  let fenced = false
+  for (const [index, text] of markdown.split('\n').entries()) {
+    if (/^\s*(```|~~~)/.test(text)) fenced = !fenced
+    if (fenced) continue
+    const prose = text.replace(/`[^`]*`/g, '')
+    for (const [, inline, reference] of prose.matchAll(/\]\(\s*<?([^)\s>]+)[^)]*\)|^\[[^\]]+\]:\s*(\S+)/g)) {
+      const target = inline ?? reference
+      if (!/^[a-z][a-z0-9+.-]*:|^\/\//i.test(target)) yield { target, line: index + 1 }
+    }
+  }
+}
+
+/** The anchors that GitHub gives to a document's headings. */
+function anchorsOf(file) {
+  const anchors = new Set()
+  if (!statSync(file).isFile()) return anchors
+  for (const [, heading] of readFileSync(file, 'utf8').matchAll(/^#{1,6}\s+(.+)$/gm)) {
+    const plain = heading
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .trim()
+      .toLowerCase()
+    const anchor = plain.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
+    let unique = anchor
+    for (let n = 1; anchors.has(unique); n += 1) unique = `${anchor}-${n}`
+    anchors.add(unique)
+  }
+  return anchors
+}
+
+await runMain(main)
