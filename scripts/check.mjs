@@ -4,9 +4,9 @@ import { install, run, runMain } from './install.mjs'
 const node = process.execPath
 const checks = [
   { name: 'format', command: ['oxfmt', '--check'], fix: ['oxfmt'] },
+  // Before lint: rules that need types find the packages' in dist.
+  { name: 'build and types', command: ['tsc', '-b'] },
   { name: 'lint', command: ['oxlint', '--deny-warnings'], fix: ['oxlint', '--deny-warnings', '--fix'] },
-  { name: 'build', command: ['tsc', '-b'] },
-  { name: 'types of tests', command: ['tsc', '-p', 'tsconfig.test.json'] },
   { name: 'unused code', command: ['knip', '--no-config-hints'] },
   { name: 'packages', command: [node, 'scripts/check-packages.mjs'] },
 ]

@@ -1,7 +1,7 @@
-import { inspect } from 'node:util'
 import { Cookie, CookieJar as ToughCookieJar, MemoryCookieStore, type SerializedCookieJar } from 'tough-cookie'
 import { CookieStoreError, UsageError } from './errors.ts'
 import { parseUrl } from './message/url.ts'
+import { inspectAs } from './message/inspect.ts'
 
 /** Where a cookie belongs. Without `url` and `domain` it belongs to the host that the jar is first used for. */
 export interface CookieAttributes {
@@ -39,6 +39,10 @@ const REMEMBERED = 1000
  * `get`, `set`, `delete`, `items`, `size` and iteration need a synchronous store, as the default one is.
  */
 export class CookieJar implements Iterable<Cookie> {
+  static {
+    inspectAs(this.prototype, (value) => value.#show())
+  }
+
   /** The tough-cookie jar underneath. */
   readonly tough: ToughCookieJar
   #pending: Pending[] = []
@@ -226,7 +230,7 @@ export class CookieJar implements Iterable<Cookie> {
     return jar
   }
 
-  [inspect.custom](): string {
+  #show(): string {
     return `CookieJar { ${this.tough.store.synchronous ? `${this.size} cookies` : 'asynchronous store'} }`
   }
 }

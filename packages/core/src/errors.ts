@@ -69,7 +69,7 @@ export class RequestException extends Error {
     identify(this, 'RequestException', 'ERR_REQUEST')
   }
 
-  static [Symbol.hasInstance](this: { prototype: object }, value: unknown): boolean {
+  static override [Symbol.hasInstance](this: { prototype: object }, value: unknown): boolean {
     if (typeof value !== 'object' || value === null) return false
     const own = Object.hasOwn(this.prototype, BRANDS) ? (this.prototype as Branded)[BRANDS] : undefined
     if (own === undefined) return Object.prototype.isPrototypeOf.call(this.prototype, value)

@@ -1,1 +1,69 @@
-export {}
+export { del, del as delete, get, head, options, patch, post, put, request } from './api.ts'
+export { AuthBase, type AuthContext } from './auth/auth-base.ts'
+export { BasicAuth } from './auth/basic.ts'
+export { BearerAuth, type TokenSource } from './auth/bearer.ts'
+export type { AuthFunction } from './auth/callable-auth.ts'
+export { type Challenge, parseChallenges } from './auth/challenge.ts'
+export { DigestAuth } from './auth/digest.ts'
+export type { AuthInit } from './auth/resolve-auth.ts'
+export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
+export {
+  AuthenticationError,
+  ChunkedEncodingError,
+  ConnectionError,
+  ConnectTimeout,
+  ContentDecodingError,
+  ContentNotReadError,
+  CookieStoreError,
+  HTTPError,
+  InvalidHeader,
+  InvalidJSONError,
+  InvalidProxyURL,
+  InvalidSchema,
+  InvalidURL,
+  JSONDecodeError,
+  LimitExceededError,
+  MissingSchema,
+  PoolTimeout,
+  ProxyError,
+  ReadTimeout,
+  RequestException,
+  type RequestExceptionOptions,
+  RetryError,
+  SSLError,
+  StreamConsumedError,
+  Timeout,
+  TooManyRedirects,
+  TotalTimeout,
+  UnrewindableBodyError,
+  UsageError,
+  WriteTimeout,
+} from './errors.ts'
+export type { HookInfo, Hooks, RedirectEvent, RedirectHook, RequestHook, ResponseHook, RetryEvent, RetryHook } from './hooks.ts'
+export type { Body, ByteStream, Content } from './message/body.ts'
+export { Headers, type HeadersInit, type HeaderValue } from './message/headers.ts'
+export type { Link } from './message/links.ts'
+export type { Files, FileValue } from './message/multipart.ts'
+export { PreparedRequest } from './message/prepared-request.ts'
+export type { Fields, Params, Scalar } from './message/query.ts'
+export { type Data, Request } from './message/request.ts'
+export { type IterContentOptions, type IterLinesOptions, Response, type ResponseInit, type Timings } from './message/response.ts'
+export type { InferOutput, StandardSchemaV1 } from './message/standard-schema.ts'
+export { codes } from './message/status-codes.ts'
+export type { ProxiesInit } from './proxies.ts'
+export { Retry, type RetryOptions } from './retry.ts'
+export { Session } from './session.ts'
+export type { SessionState } from './session-state.ts'
+export type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'
+export type { ResolvedTimeout, TimeoutInit, Timeouts } from './timeout.ts'
+export { HTTPAdapter, type HTTPAdapterOptions } from './transport/http-adapter.ts'
+export type { Limits, ResolvedLimits } from './transport/limits.ts'
+export type { Cert, Verify } from './transport/tls.ts'
+export {
+  type Connection,
+  type Proxy,
+  type ProxyFlow,
+  type ProxyLeg,
+  TransportAdapter,
+  type TransportOptions,
+} from './transport/transport-adapter.ts'

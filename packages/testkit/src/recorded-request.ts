@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** Bytes of a request body that a record keeps. */
-export const maxRecordedBytes: number = 1_048_576
+const maxRecordedBytes = 1_048_576
 
 /** One request as a server received it. */
 export class RecordedRequest {
@@ -39,7 +38,7 @@ export class RecordedRequest {
     this.#followBody(request)
   }
 
-  /** Body bytes received so far, transfer framing removed, at most {@link maxRecordedBytes}. */
+  /** Body bytes received so far, transfer framing removed, at most the first MiB. */
   get body(): Buffer {
     return Buffer.concat(this.#chunks).subarray(0, maxRecordedBytes)
   }

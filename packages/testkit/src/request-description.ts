@@ -61,8 +61,7 @@ export async function describeBody(context: RouteContext): Promise<BodyDescripti
   }
 }
 
-/** Groups pairs by name. */
-export function groupValues(pairs: Iterable<readonly [string, string]>): GroupedValues {
+function groupValues(pairs: Iterable<readonly [string, string]>): GroupedValues {
   const grouped = new Map<string, string | string[]>()
   for (const [name, value] of pairs) {
     const before = grouped.get(name)

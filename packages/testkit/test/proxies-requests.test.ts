@@ -4,7 +4,7 @@ import { request as secureRequest } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { expect, test } from 'vitest'
-import { TestProxy, type TestProxyOptions } from '../src/index.ts'
+import { TestProxy, type TestProxyOptions } from '@entreat/testkit'
 import { type Answer, exchange, type ExchangeOptions, oneConnection } from './support/exchange.ts'
 import { useTestServer } from './support/server.ts'
 

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { TestServer, testCertificates } from '../src/index.ts'
+import { TestServer, testCertificates } from '@entreat/testkit'
 import { exchange } from './support/exchange.ts'
 import { useTestServer } from './support/server.ts'
 

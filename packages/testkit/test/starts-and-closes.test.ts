@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { TestServer } from '../src/index.ts'
+import { TestServer } from '@entreat/testkit'
 import { exchange, oneConnection } from './support/exchange.ts'
 
 function openSockets(): number {

@@ -3,7 +3,7 @@ import { get, request } from 'node:http'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
-import { seededBlocks, seededBytes } from '../src/index.ts'
+import { seededBlocks, seededBytes } from '@entreat/testkit'
 import { exchange } from './support/exchange.ts'
 import { useTestServer } from './support/server.ts'
 

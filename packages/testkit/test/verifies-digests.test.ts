@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { type DigestAlgorithm, DigestVerifier } from '../src/index.ts'
+import { type DigestAlgorithm, DigestVerifier } from '@entreat/testkit'
 import { type Answer, exchange } from './support/exchange.ts'
 import { useTestServer } from './support/server.ts'
 
@@ -33,7 +33,10 @@ function challengesOf(answer: Answer): Params[] {
 function sign(signing: Signing): string {
   const { challenge, path, method = 'GET', qop = 'auth', nc = '00000001', cnonce = 'abc', body = '' } = signing
   const { realm, nonce, opaque, algorithm = 'MD5' } = challenge
-  const h = (text: string) => createHash(hashNames[algorithm.replace('-sess', '')]!).update(text).digest('hex')
+  const h = (text: string) =>
+    createHash(hashNames[algorithm.replace('-sess', '')] ?? 'unknown')
+      .update(text)
+      .digest('hex')
   let ha1 = h(`user:${realm}:${signing.password ?? 'pass'}`)
   if (algorithm.endsWith('-sess')) ha1 = h(`${ha1}:${nonce}:${signing.firstCnonce ?? cnonce}`)
   const ha2 = qop === 'auth-int' ? h(`${method}:${path}:${h(body)}`) : h(`${method}:${path}`)
@@ -44,7 +47,8 @@ function sign(signing: Signing): string {
 }
 
 async function challengeOf(path: string): Promise<Params> {
-  return challengesOf(await exchange(server().url + path))[0]!
+  const [challenge = {}] = challengesOf(await exchange(server().url + path))
+  return challenge
 }
 
 function send(signing: Signing): Promise<Answer> {
@@ -100,9 +104,9 @@ test('a nonce used up is refused as stale, and the new one works', async () => {
   expect((await send({ challenge, path, nc: '00000002' })).status).toBe(200)
   const refused = await send({ challenge, path, nc: '00000003' })
   expect(refused.status).toBe(401)
-  const [fresh] = challengesOf(refused)
+  const [fresh = {}] = challengesOf(refused)
   expect(fresh).toMatchObject({ stale: 'true' })
-  expect((await send({ challenge: fresh!, path })).status).toBe(200)
+  expect((await send({ challenge: fresh, path })).status).toBe(200)
 })
 
 test('an unknown nonce under a right digest is stale', async () => {
@@ -138,7 +142,7 @@ test('several algorithms give one challenge line each, in order', async () => {
   const path = '/digest-auth/auth,auth-int/user/pass/SHA-256,MD5'
   const challenges = challengesOf(await exchange(server().url + path))
   expect(challenges.map(({ algorithm }) => algorithm)).toEqual(['SHA-256', 'MD5'])
-  expect((await send({ challenge: challenges[1]!, path })).status).toBe(200)
+  expect((await send({ challenge: challenges[1] ?? {}, path })).status).toBe(200)
 })
 
 test('Authentication-Info proves that the server knows the password (RFC 7616 section 3.5)', async () => {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { InvalidHeader } from '../errors.ts'
+import { inspectAs } from './inspect.ts'
 
 /** A header value as callers may give it. */
 export type HeaderValue = string | number | Uint8Array | readonly (string | number | Uint8Array)[]
@@ -23,6 +24,10 @@ const SECRET = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-c
  * Values are the bytes of the line as Latin-1 text (RFC 9110 section 5.5).
  */
 export class Headers implements Iterable<[string, string]> {
+  static {
+    inspectAs(this.prototype, (value) => value.#show())
+  }
+
   #names: string[] = []
   #keys: string[] = []
   #values: string[] = []
@@ -220,14 +225,14 @@ export class Headers implements Iterable<[string, string]> {
     return Object.fromEntries(this.entries())
   }
 
-  [inspect.custom](): string {
+  #show(): string {
     const shown = [...this.items()].map(([name, value]) => `${name}: ${SECRET.has(name.toLowerCase()) ? '***' : value}`)
     return `Headers { ${shown.join(', ')} }`
   }
 }
 
 function latin1(bytes: Uint8Array): string {
-  return Buffer.isBuffer(bytes) ? bytes.latin1Slice() : Buffer.from(bytes).latin1Slice()
+  return Buffer.isBuffer(bytes) ? bytes.toString('latin1') : Buffer.from(bytes).toString('latin1')
 }
 
 function* entriesOf(init: HeadersInit): Iterable<[string, HeaderValue | null]> {

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import type { AuthBase } from '../auth/auth-base.ts'
 import type { CookieJar } from '../cookie-jar.ts'
 import { redactUrl } from '../errors.ts'
@@ -6,6 +5,14 @@ import { type HookLists, NO_HOOKS } from '../hooks.ts'
 import type { Body } from './body.ts'
 import { Headers } from './headers.ts'
 import { type ParsedUrl, parseUrl } from './url.ts'
+import { inspectAs } from './inspect.ts'
+
+const BRAND: unique symbol = Symbol.for('@entreat/core/prepared-request') as never
+
+/** Whether a value is a PreparedRequest, of this copy of the package or another. */
+export function isPreparedRequest(value: unknown): value is PreparedRequest {
+  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+}
 
 /** @internal What a PreparedRequest is made of. */
 export interface PreparedParts {
@@ -30,6 +37,11 @@ interface Unsigned {
  * Its fields may be changed before it is sent. Setting `body` sets Content-Length or Transfer-Encoding to match.
  */
 export class PreparedRequest {
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true })
+    inspectAs(this.prototype, (value) => value.#show())
+  }
+
   /** Upper case. */
   method: string
   headers: Headers
@@ -152,7 +164,7 @@ export class PreparedRequest {
     return [this.method, this.url, this.headers, this.headers.version, this.#body, this.auth, this.hooks]
   }
 
-  [inspect.custom](): string {
+  #show(): string {
     return `PreparedRequest { ${this.method} ${redactUrl(this.url)} }`
   }
 

@@ -13,6 +13,7 @@ import { textPieces } from './pieces.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import type { InferOutput, StandardSchemaV1 } from './standard-schema.ts'
 import { toWebResponse } from './web-response.ts'
+import { inspectAs } from './inspect.ts'
 
 /** What an adapter says of a response; core completes the rest. */
 export interface ResponseInit {
@@ -54,6 +55,10 @@ export interface IterLinesOptions {
  * `await read()`; an unread one holds its connection until it is closed.
  */
 export class Response implements AsyncDisposable {
+  static {
+    inspectAs(this.prototype, (value) => value.#show())
+  }
+
   readonly request: PreparedRequest
   readonly statusCode: number
   readonly reason: string
@@ -264,7 +269,7 @@ export class Response implements AsyncDisposable {
     return `The body of ${this.request.method} ${redactUrl(this.url)} (${this.statusCode})`
   }
 
-  [inspect.custom](): string {
+  #show(): string {
     return `Response { ${this.statusCode} ${this.request.method} ${redactUrl(this.url)} }`
   }
 

@@ -25,7 +25,6 @@ export function toWebResponse(response: Response): globalThis.Response {
 function webBody(response: Response): ReadableStream<Uint8Array> {
   const pieces = response.iterContent()
   return new ReadableStream<Uint8Array>({
-    type: 'bytes',
     async pull(controller) {
       const step = await pieces.next()
       if (step.done !== true) {
@@ -33,7 +32,6 @@ function webBody(response: Response): ReadableStream<Uint8Array> {
         return
       }
       controller.close()
-      controller.byobRequest?.respond(0)
     },
     cancel() {
       response.close()

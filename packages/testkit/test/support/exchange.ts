@@ -1,10 +1,18 @@
-import { Agent, type IncomingMessage, type RequestOptions, request as sendHttp } from 'node:http'
+import {
+  Agent,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestOptions,
+  request as sendHttp,
+} from 'node:http'
 import { Agent as TlsAgent, request as sendHttps } from 'node:https'
 import type { ConnectionOptions } from 'node:tls'
-import { testCertificates } from '../../src/index.ts'
+import { testCertificates } from '@entreat/testkit'
 
 /** What a test wants to send: Node's own options and a body. */
-export interface ExchangeOptions extends RequestOptions, Pick<ConnectionOptions, 'cert' | 'key' | 'minVersion'> {
+export interface ExchangeOptions
+  extends Omit<RequestOptions, 'headers'>, Pick<ConnectionOptions, 'cert' | 'key' | 'minVersion'> {
+  readonly headers?: OutgoingHttpHeaders
   readonly body?: string | Uint8Array
 }
 
@@ -29,7 +37,7 @@ export function exchange(url: string, options: ExchangeOptions = {}): Promise<An
     // Node frames a body by itself for some methods only.
     if (body !== undefined) request.setHeader('Content-Length', Buffer.byteLength(body))
     request.on('error', reject)
-    request.on('response', (response) => collect(response).then(resolve, reject))
+    request.on('response', (response) => void collect(response).then(resolve, reject))
     request.end(body)
   })
 }

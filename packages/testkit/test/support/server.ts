@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { TestServer, type TestServerOptions } from '../../src/index.ts'
+import { TestServer, type TestServerOptions } from '@entreat/testkit'
 
 /** Starts a server for the tests of one file and closes it after them; call the result for the server. */
 export function useTestServer(options: TestServerOptions = {}): () => TestServer {

@@ -57,7 +57,8 @@ const operations = {
   close: (response) => response.close(),
   iter: (response) => collect(response),
   iter_content: iterContent,
-  iter_lines: (response, op) => collect(response.iterLines(chunkOptions(op))),
+  // iter_lines() gives bytes unless asked for text; iterLines() the other way round.
+  iter_lines: (response, op) => collect(response.iterLines({ decodeUnicode: false, ...chunkOptions(op) })),
   set_encoding: (response, { value }) => {
     response.encoding = value
   },

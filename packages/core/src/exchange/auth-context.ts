@@ -1,0 +1,50 @@
+import type { AuthContext } from '../auth/auth-base.ts'
+import { type Challenge, parseChallenges } from '../auth/challenge.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import { effectivePort } from '../message/url.ts'
+import { resolveTimeout } from '../timeout.ts'
+import type { Exchange, ExchangeOptions } from './exchange.ts'
+import { withProxy } from './transport.ts'
+
+/** What a context is made of. */
+export interface AuthContextParts {
+  readonly recipient: AuthContext['recipient']
+  readonly request: PreparedRequest
+  readonly options: ExchangeOptions
+  readonly bind: AuthContext['bind']
+  /** The transport layer alone. */
+  readonly wire: Exchange
+}
+
+/** How long a request out of band may take, in milliseconds. */
+const OUT_OF_BAND_MS = 30_000
+
+/** Makes what a scheme sees of one exchange. */
+export function authContext({ recipient, request, options, bind, wire }: AuthContextParts): AuthContext {
+  const [challengeHeader, answerHeader] =
+    recipient === 'proxy' ? ['proxy-authenticate', 'Proxy-Authorization'] : ['www-authenticate', 'Authorization']
+  return {
+    recipient,
+    requestTarget: requestTarget(request, recipient),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    challenges: (response): Challenge[] => parseChallenges(response.headers.getAll(challengeHeader)),
+    authorize: (signed, value) => signed.headers.set(answerHeader, value),
+    bind,
+    now: () => Date.now(),
+    send: async (outOfBand, wanted = {}) => {
+      const timeout = wanted.timeout ?? resolveTimeout({ total: OUT_OF_BAND_MS })
+      const signal = wanted.signal ?? AbortSignal.timeout(timeout.total ?? OUT_OF_BAND_MS)
+      const own = { ...options, ...wanted, timeout, signal, stream: false, connection: undefined, proxyFlow: undefined, proxy: null }
+      const response = await wire(outOfBand, withProxy(outOfBand, own))
+      await response.read()
+      return response
+    },
+  }
+}
+
+/** RFC 9112 section 3.2: authority form to a proxy that opens a tunnel; origin form else, as Requests signs it even through a proxy. */
+function requestTarget(request: PreparedRequest, recipient: AuthContext['recipient']): string {
+  const { parsedUrl: url } = request
+  if (request.method === 'CONNECT') return `${url.host}:${effectivePort(url)}`
+  return recipient === 'proxy' ? request.origin + request.pathUrl : request.pathUrl
+}

@@ -1,0 +1,43 @@
+import type { Cookie } from 'tough-cookie'
+import { type CookieJar, joinCookies } from '../cookie-jar.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Exchange, ExchangeContext } from './exchange.ts'
+
+/** Fills Cookie where a request has none, and stores Set-Cookie from every answer: refused auth legs and redirects too. */
+export function cookies(next: Exchange, context: ExchangeContext): Exchange {
+  return async (request, options) => {
+    if (!request.headers.has('cookie')) {
+      const header = cookieHeader(request, context.cookies)
+      setCookieHeader(request, typeof header === 'string' ? header : await header)
+    }
+    const response = await next(request, options)
+    if (response.headers.has('set-cookie')) await context.cookies.receive(response.headers.getSetCookie(), request.url)
+    return response
+  }
+}
+
+/** Sets the header, unless there is nothing to send. */
+export function setCookieHeader(request: PreparedRequest, header: string): void {
+  if (header !== '') request.headers.set('Cookie', header)
+}
+
+/**
+ * The Cookie header for a request: the session's cookies, and those given to this request alone, which win over equals (same name, domain and path).
+ * A promise only for asynchronous stores.
+ */
+export function cookieHeader(request: PreparedRequest, jar: CookieJar): string | Promise<string> {
+  const own = request.cookies
+  if (own === null) return jar.header(request.parsedUrl)
+  const session = jar.cookiesFor(request.url)
+  const given = own.cookiesFor(request.url)
+  if (session instanceof Promise || given instanceof Promise) {
+    return Promise.all([session, given]).then(([first, second]) => joinCookies(overlay(first, second)))
+  }
+  return joinCookies(overlay(session, given))
+}
+
+function overlay(session: readonly Cookie[], given: readonly Cookie[]): Cookie[] {
+  const place = (cookie: Cookie): string => `${cookie.key}\n${cookie.domain ?? ''}\n${cookie.path ?? ''}`
+  const replaced = new Set(given.map(place))
+  return [...session.filter((cookie) => !replaced.has(place(cookie))), ...given]
+}

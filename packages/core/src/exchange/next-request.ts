@@ -1,0 +1,70 @@
+import { InvalidSchema, InvalidURL, redactUrl, UnrewindableBodyError } from '../errors.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Response } from '../message/response.ts'
+import { type ParsedUrl, resolveUrl, sameCredentialScope, withFragment } from '../message/url.ts'
+import type { ExchangeOptions } from './exchange.ts'
+
+/** What does not survive any redirect: it is worked out anew for the next hop. */
+const NEVER_KEPT = ['Cookie', 'Proxy-Authorization']
+/** What does not leave the credential scope. */
+const SCOPED = ['Authorization', 'Host']
+
+/**
+ * The request that a redirect asks for, without credentials that must not follow it.
+ *
+ * @param request - the request as it was before it was signed.
+ * @returns `null` if the response is no redirect.
+ * @throws InvalidURL, MissingSchema or InvalidSchema for a target that cannot be followed; UnrewindableBodyError if the body would have to be sent again.
+ * @see RFC 9110 section 15.4
+ */
+export function nextRequest(request: PreparedRequest, response: Response, options: ExchangeOptions): PreparedRequest | null {
+  const location = response.isRedirect ? response.headers.get('location') : null
+  if (location === null || location === '') return null
+  const url = redirectTarget(location, request)
+  const { statusCode } = response
+  const keepsBody = statusCode === 307 || statusCode === 308
+  const next = keepsBody ? request.copy() : request.withoutBody()
+  next.method = nextMethod(request.method, statusCode)
+  next.parsedUrl = url
+  if (!keepsBody) next.frame()
+  else if (!request.isReplayable) throw unrewindable(request, statusCode)
+  for (const name of NEVER_KEPT) next.headers.delete(name)
+  if (!sameCredentialScope(request.parsedUrl, url)) leaveScope(next, options)
+  return next
+}
+
+/** Drops all that was meant for the origin that is left, for the rest of the chain. */
+function leaveScope(next: PreparedRequest, options: ExchangeOptions): void {
+  for (const name of [...SCOPED, ...options.sensitiveHeaders]) next.headers.delete(name)
+  next.auth = options.environmentAuth(next.parsedUrl)
+}
+
+function redirectTarget(location: string, request: PreparedRequest): ParsedUrl {
+  const base = request.parsedUrl
+  let text: string
+  try {
+    // Header values are Latin-1 text of bytes that servers mean as UTF-8.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(location, 'latin1'))
+  } catch (error) {
+    throw new InvalidURL(`${request.method} ${redactUrl(request.url)}: the Location of the redirect is not UTF-8`, { cause: error, request })
+  }
+  const target = resolveUrl(text, base)
+  if (target.scheme !== 'http' && target.scheme !== 'https' && target.scheme !== base.scheme) {
+    throw new InvalidSchema(`No connection adapters were found for ${JSON.stringify(redactUrl(target.href))}: a redirect may not leave http`, { request })
+  }
+  return target.fragment === null ? withFragment(target, base.fragment) : target
+}
+
+/** RFC 9110 sections 15.4.2 to 15.4.4, as Requests and browsers read them. */
+function nextMethod(method: string, status: number): string {
+  if (method === 'HEAD') return method
+  if (status === 303 || status === 302) return 'GET'
+  return status === 301 && method === 'POST' ? 'GET' : method
+}
+
+function unrewindable(request: PreparedRequest, status: number): UnrewindableBodyError {
+  return new UnrewindableBodyError(
+    `${request.method} ${redactUrl(request.url)}: ${status} asks for the body again, and it is a stream that cannot be read twice. Give a function that returns a fresh stream`,
+    { request },
+  )
+}

@@ -1,0 +1,92 @@
+import { TooManyRedirects } from '../errors.ts'
+import type { HookInfo } from '../hooks.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Response } from '../message/response.ts'
+import { parseUrl } from '../message/url.ts'
+import { untilAborted } from '../timeout.ts'
+import type { Exchange, ExchangeOptions } from './exchange.ts'
+import { nextRequest } from './next-request.ts'
+
+/**
+ * The outermost layer: follows Location, runs the hooks of each hop, and reads the body unless it is to be streamed.
+ * Holds the request without credentials, so that each hop is signed for its own origin.
+ */
+export function redirects(next: Exchange): Exchange {
+  return async (first, options) => {
+    let request = first
+    const history: Response[] = []
+    for (let hop = 0; ; hop++) {
+      const own = hop === 0 ? options : { ...options, hop }
+      const info: HookInfo = { hop, attempt: 0, options: own }
+      request = await runRequestHooks(request, info)
+      let response = await next(request, own)
+      response.history = [...history, ...response.history]
+      const follows = options.allowRedirects && isFollowed(response)
+      if (follows) await response.drain()
+      else if (!options.stream) await response.read()
+      response = await runResponseHooks(response, request, info)
+      const target = await redirectOf(request, response, own)
+      if (target === null) return response
+      await response.drain()
+      history.push(...response.history.slice(history.length), response)
+      request = target
+    }
+  }
+}
+
+function isFollowed(response: Response): boolean {
+  return response.isRedirect && response.headers.get('location') !== ''
+}
+
+async function runRequestHooks(request: PreparedRequest, info: HookInfo): Promise<PreparedRequest> {
+  let current = request
+  for (const hook of request.hooks.request) {
+    current = (await untilAborted(Promise.resolve(hook(current, info)), info.options.signal)) ?? current
+  }
+  return current
+}
+
+async function runResponseHooks(response: Response, request: PreparedRequest, info: HookInfo): Promise<Response> {
+  let current = response
+  for (const hook of request.hooks.response) {
+    const replaced = await untilAborted(Promise.resolve(hook(current, info)), info.options.signal)
+    if (replaced) {
+      if (replaced.history.length === 0 && replaced !== current) replaced.history = current.history
+      current = replaced
+    }
+  }
+  return current
+}
+
+/** The request to go on with; `null` if this response is the result. */
+async function redirectOf(request: PreparedRequest, response: Response, options: ExchangeOptions): Promise<PreparedRequest | null> {
+  if (!isFollowed(response)) return null
+  if (!options.allowRedirects) {
+    response.next = nextOrNothing(request, response, options)
+    return null
+  }
+  const redirectsMade = response.history.filter((earlier) => earlier.isRedirect).length
+  if (redirectsMade >= options.maxRedirects) {
+    throw new TooManyRedirects(`Exceeded ${options.maxRedirects} redirects.`, { request, response })
+  }
+  const next = nextRequest(request, response, options)
+  if (next === null) return null
+  for (const hook of request.hooks.redirect) {
+    if ((await untilAborted(Promise.resolve(hook({ response, next })), options.signal)) === false) {
+      response.next = next
+      return null
+    }
+  }
+  // A hook may have edited the URL: it is looked at again as it stands.
+  next.parsedUrl = parseUrl(next.url)
+  return next
+}
+
+/** Where the redirect is not followed, a target that could not be is no error. */
+function nextOrNothing(request: PreparedRequest, response: Response, options: ExchangeOptions): PreparedRequest | null {
+  try {
+    return nextRequest(request, response, options)
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,100 @@
+import {
+  ConnectionError,
+  RequestException,
+  RetryError,
+  SSLError,
+  Timeout,
+  TotalTimeout,
+  redactUrl,
+} from '../errors.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Response } from '../message/response.ts'
+import { isIdempotent, parseRetryAfter, type Retry, type RetryReason } from '../retry.ts'
+import { delay } from '../timeout.ts'
+import type { Exchange, ExchangeOptions } from './exchange.ts'
+
+/** What one attempt came to. */
+type Outcome = { readonly response: Response; readonly error?: undefined } | { readonly error: unknown; readonly response?: undefined }
+
+/** Repeats what is safe to repeat. Above authentication, so that every attempt is signed anew. */
+export function retries(next: Exchange): Exchange {
+  return async (request, options) => {
+    const { retry } = options
+    if (retry === null) return withStaleRepeat(next, request, options)
+    const made: Record<RetryReason, number> = { connect: 0, read: 0, status: 0, other: 0 }
+    for (let attempt = 0; ; attempt++) {
+      const outcome = await tried(() => withStaleRepeat(next, request, attempt === 0 ? options : { ...options, attempt }))
+      const reason = retryReason(retry, request, outcome)
+      if (reason === null) return settle(outcome)
+      if (retry.isExhausted(made, reason)) return exhausted(retry, request, outcome)
+      made[reason]++
+      const delayMs = waitBefore(retry, attempt + 1, outcome.response)
+      if (delayMs === null || !(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
+      await outcome.response?.drain()
+      if (delayMs > 0) await delay(delayMs, options.signal)
+    }
+  }
+}
+
+async function tried(send: () => Promise<Response>): Promise<Outcome> {
+  try {
+    return { response: await send() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function settle(outcome: Outcome): Response {
+  if (outcome.response === undefined) throw outcome.error
+  return outcome.response
+}
+
+/**
+ * A kept connection may have been closed by the server just as it was used again: no byte came back, and the request goes out once more.
+ * Always on, once, for requests that may be repeated or of which nothing was sent.
+ */
+async function withStaleRepeat(next: Exchange, request: PreparedRequest, options: ExchangeOptions): Promise<Response> {
+  try {
+    return await next(request, options)
+  } catch (error) {
+    if (!(error instanceof ConnectionError) || error.connectionReused !== true || error.responseStarted !== false) throw error
+    const isSafe = isIdempotent(request.method) || error.requestBytesSent === 0
+    if (!isSafe || !request.isReplayable || options.signal?.aborted === true) throw error
+    return next(request, options)
+  }
+}
+
+/** Why an outcome is to be retried, or `null` if it stands. */
+function retryReason(retry: Retry, request: PreparedRequest, { response, error }: Outcome): RetryReason | null {
+  if (response !== undefined) {
+    if (!request.isReplayable) return null
+    return retry.retriesStatus(request.method, response.statusCode, response.headers.has('retry-after')) ? 'status' : null
+  }
+  if (!(error instanceof RequestException) || error instanceof TotalTimeout || error instanceof SSLError) return null
+  if (!(error instanceof ConnectionError || error instanceof Timeout) || error.code === 'ERR_CLOSED') return null
+  if (error.requestBytesSent === 0) return 'connect'
+  return retry.allowsMethod(request.method) && request.isReplayable ? 'read' : null
+}
+
+/** Milliseconds to wait, or `null` if the server asks for longer than we are willing. */
+function waitBefore(retry: Retry, attempt: number, response: Response | undefined): number | null {
+  const header = retry.respectRetryAfter ? response?.headers.get('retry-after') : null
+  const asked = header ? parseRetryAfter(header, Date.now()) : null
+  if (asked === null) return retry.backoff(attempt)
+  return asked > retry.maxRetryAfterMs ? null : asked
+}
+
+async function isWanted(request: PreparedRequest, { response, error }: Outcome, attempt: number, delayMs: number): Promise<boolean> {
+  const told = response === undefined ? { error: error as Error } : { response }
+  for (const hook of request.hooks.retry) {
+    if ((await hook({ attempt, delayMs, ...told })) === false) return false
+  }
+  return true
+}
+
+function exhausted(retry: Retry, request: PreparedRequest, outcome: Outcome): Response {
+  const { response } = outcome
+  if (response === undefined || !retry.raiseOnStatus || !retry.statusForcelist.has(response.statusCode)) return settle(outcome)
+  response.close()
+  throw new RetryError(`${request.method} ${redactUrl(request.url)}: retries used up, the last answer was ${response.statusCode}`, { response })
+}

@@ -1,0 +1,62 @@
+import { InvalidSchema, redactUrl, UsageError } from './errors.ts'
+import { effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
+import { isAdapter, type TransportAdapter } from './transport/transport-adapter.ts'
+
+interface Mount {
+  readonly prefix: string
+  readonly scheme: string
+  /** `null` for every host. */
+  readonly place: { readonly host: string; readonly port: number; readonly path: string } | null
+  readonly adapter: TransportAdapter
+  readonly isOwned: boolean
+}
+
+/** Adapters by URL prefix; the most telling prefix wins, whatever the order of mounting. */
+export class Mounts {
+  #mounts: readonly Mount[] = []
+
+  /**
+   * Adds or replaces an adapter.
+   *
+   * @param prefix - a scheme (`https://`), or one with host, port and path. A path matches whole segments.
+   * @throws UsageError without a scheme, or for something that is no adapter.
+   */
+  add(prefix: string, adapter: TransportAdapter, isOwned: boolean): void {
+    if (!isAdapter(adapter)) throw new UsageError(`Cannot mount ${JSON.stringify(prefix)}: the adapter must extend TransportAdapter`)
+    const mount: Mount = { ...parsePrefix(prefix), adapter, isOwned }
+    const others = this.#mounts.filter((other) => other.prefix !== mount.prefix)
+    this.#mounts = [...others, mount].sort((a, b) => b.prefix.length - a.prefix.length)
+  }
+
+  /** @throws InvalidSchema if no prefix matches. */
+  find(text: string): TransportAdapter {
+    const url = parseUrl(text)
+    for (const mount of this.#mounts) if (matches(mount, url)) return mount.adapter
+    throw new InvalidSchema(`No connection adapters were found for ${JSON.stringify(redactUrl(text))}`)
+  }
+
+  /** The adapters that close with the Session, each once. */
+  get owned(): readonly TransportAdapter[] {
+    return [...new Set(this.#mounts.filter(({ isOwned }) => isOwned).map(({ adapter }) => adapter))]
+  }
+}
+
+function parsePrefix(prefix: string): Pick<Mount, 'prefix' | 'scheme' | 'place'> {
+  const match = /^([a-z][a-z0-9+.-]*):(?:\/\/)?(.*)$/is.exec(typeof prefix === 'string' ? prefix.trim() : '')
+  const [, scheme, rest] = match ?? []
+  if (scheme === undefined || !prefix.includes(':') || /^\d+(?:\/|$)/.test(rest ?? '')) {
+    throw new UsageError(`Cannot mount ${JSON.stringify(prefix)}: the prefix needs a scheme, such as https://example.com/`)
+  }
+  const lower = scheme.toLowerCase()
+  if (!rest) return { prefix: `${lower}:`, scheme: lower, place: null }
+  const url = parseUrl(prefix)
+  const place = { host: url.host, port: effectivePort(url), path: url.path === '/' ? '' : url.path.replace(/\/$/, '') }
+  return { prefix: url.href.replace(/\/$/, ''), scheme: lower, place }
+}
+
+function matches({ scheme, place }: Mount, url: ParsedUrl): boolean {
+  if (scheme !== url.scheme) return false
+  if (place === null) return true
+  if (place.host !== url.host || place.port !== effectivePort(url)) return false
+  return url.path === place.path || url.path.startsWith(`${place.path}/`)
+}

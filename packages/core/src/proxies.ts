@@ -1,0 +1,84 @@
+import type { AuthBase } from './auth/auth-base.ts'
+import { userinfoAuth } from './auth/resolve-auth.ts'
+import { isProxyBypassed, noProxyFromEnvironment, proxiesFromEnvironment, selectProxy } from './environment-proxies.ts'
+import { InvalidProxyURL, InvalidSchema, InvalidURL, MissingSchema, redactUrl } from './errors.ts'
+import { dialledHost, effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
+import type { Proxy } from './transport/transport-adapter.ts'
+
+/** Proxy URLs by scheme (`http`), scheme and host (`https://example.com`), `all`, or `all://example.com`; `null` for a direct connection. */
+export type ProxiesInit = { readonly [key: string]: string | null | undefined }
+
+/** A proxy, and the credentials in its URL. */
+export interface ChosenProxy {
+  readonly proxy: Proxy
+  readonly auth: AuthBase | null
+}
+
+/**
+ * Which proxy a URL takes: the request's rules, else the session's, else the environment's. Each hop asks anew. NO_PROXY counts for the environment's only.
+ */
+export class ProxyRules {
+  readonly #layers: readonly Readonly<Record<string, string | null>>[]
+  readonly #readsEnvironment: boolean
+  readonly #noProxy: string | null
+
+  /** @param layers - the request's, then the session's. */
+  constructor(layers: readonly (ProxiesInit | null | undefined)[], readsEnvironment: boolean) {
+    const given = layers.filter((layer) => layer !== null && layer !== undefined && Object.keys(layer).length > 0)
+    this.#layers = given.map((layer) => ownRules(layer as ProxiesInit))
+    this.#readsEnvironment = readsEnvironment
+    this.#noProxy = this.#layers.find((layer) => typeof layer['no_proxy'] === 'string')?.['no_proxy'] ?? null
+  }
+
+  /**
+   * @returns `null` for a direct connection.
+   * @throws InvalidProxyURL, InvalidURL or InvalidSchema for a proxy that cannot be used.
+   */
+  select(url: ParsedUrl): ChosenProxy | null {
+    for (const layer of this.#layers) {
+      const found = selectProxy(url.scheme, url.host, layer)
+      if (found !== undefined) return found === null ? null : parseProxy(found)
+    }
+    if (!this.#readsEnvironment) return null
+    const found = selectProxy(url.scheme, url.host, proxiesFromEnvironment(process.env))
+    if (!found) return null
+    const noProxy = this.#noProxy ?? noProxyFromEnvironment(process.env)
+    const target = { scheme: url.scheme, host: url.host, port: effectivePort(url) }
+    return isProxyBypassed(target, noProxy) ? null : parseProxy(found)
+  }
+}
+
+/** Own keys only, in lower case where they name hosts. */
+function ownRules(layer: ProxiesInit): Record<string, string | null> {
+  const rules = Object.create(null) as Record<string, string | null>
+  for (const key of Object.keys(layer)) if (layer[key] !== undefined) rules[key.toLowerCase()] = layer[key] ?? null
+  return rules
+}
+
+const parsed = new Map<string, ChosenProxy>()
+
+function parseProxy(text: string): ChosenProxy {
+  let known = parsed.get(text)
+  if (known === undefined) {
+    known = readProxy(text)
+    if (parsed.size >= 100) parsed.clear()
+    parsed.set(text, known)
+  }
+  return known
+}
+
+function readProxy(text: string): ChosenProxy {
+  const shown = JSON.stringify(redactUrl(text))
+  let url: ParsedUrl
+  try {
+    url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text.replace(/^\/\//, '')}`)
+  } catch (error) {
+    if (!(error instanceof InvalidURL || error instanceof MissingSchema)) throw error
+    throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`, { cause: error })
+  }
+  if (url.host === '') throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`)
+  if (/^socks/.test(url.scheme)) throw new InvalidSchema(`SOCKS proxies are not supported yet: ${shown}`)
+  if (url.scheme !== 'http' && url.scheme !== 'https') throw new InvalidURL(`A proxy's scheme must be http or https: ${shown}`)
+  const proxy = { url: `${url.scheme}://${url.host}:${effectivePort(url)}`, scheme: url.scheme, host: dialledHost(url), port: effectivePort(url) }
+  return { proxy, auth: userinfoAuth(url.userinfo) }
+}

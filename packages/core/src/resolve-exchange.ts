@@ -1,0 +1,43 @@
+import { resolveAuth } from './auth/resolve-auth.ts'
+import { UsageError } from './errors.ts'
+import { environmentCa, netrcAuth } from './environment.ts'
+import type { ExchangeOptions } from './exchange/exchange.ts'
+import { ProxyRules } from './proxies.ts'
+import { Retry } from './retry.ts'
+import type { Session } from './session.ts'
+import type { RequestOptions } from './settings.ts'
+import { resolveTimeout } from './timeout.ts'
+import { resolveLimits } from './transport/limits.ts'
+import type { Verify } from './transport/tls.ts'
+
+/** What sending takes from the request's options, the session's, the environment and the defaults, in this order. */
+export function resolveExchange(session: Session, options: RequestOptions, signal: AbortSignal | undefined): ExchangeOptions {
+  const maxRedirects = options.maxRedirects ?? session.maxRedirects
+  if (typeof maxRedirects !== 'number' || !(maxRedirects >= 0)) throw new UsageError('maxRedirects must be a number of 0 or more')
+  const readsNetrc = session.trustEnv && options.auth !== null
+  return {
+    stream: options.stream ?? session.stream,
+    timeout: options.timeout === undefined ? session.timeout : resolveTimeout(options.timeout, session.timeout),
+    verify: resolveVerify(session, options.verify),
+    cert: options.cert === undefined ? session.cert : options.cert,
+    proxy: null,
+    limits: options.limits === undefined ? session.limits : resolveLimits(options.limits, session.limits),
+    signal,
+    allowRedirects: options.allowRedirects ?? true,
+    maxRedirects,
+    retry: options.retry === undefined ? session.retry : Retry.from(options.retry),
+    proxies: new ProxyRules([options.proxies, session.proxies], session.trustEnv),
+    proxyAuth: options.proxyAuth === undefined ? session.proxyAuth : resolveAuth(options.proxyAuth),
+    sensitiveHeaders: options.sensitiveHeaders ? [...session.sensitiveHeaders, ...options.sensitiveHeaders] : session.sensitiveHeaders,
+    environmentAuth: readsNetrc ? netrcAuth : () => null,
+    detectEncoding: session.detectEncoding,
+    hop: 0,
+    attempt: 0,
+  }
+}
+
+/** An explicit value beats the environment's CA bundle; `false` is never weakened into or out of by it. */
+function resolveVerify(session: Session, verify: Verify | undefined): Verify {
+  const wanted = verify ?? session.verify
+  return wanted === true && session.trustEnv ? (environmentCa() ?? true) : wanted
+}

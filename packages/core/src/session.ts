@@ -1,0 +1,279 @@
+import type { AuthBase } from './auth/auth-base.ts'
+import { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
+import { CookieJar, type CookiesInit } from './cookie-jar.ts'
+import { defaultHeaders } from './default-headers.ts'
+import { UsageError } from './errors.ts'
+import { compose } from './exchange/compose.ts'
+import type { Exchange, ExchangeOptions } from './exchange/exchange.ts'
+import { createFetch } from './fetch.ts'
+import { combineHooks, type Hooks } from './hooks.ts'
+import { InFlight } from './in-flight.ts'
+import { Headers, type HeadersInit } from './message/headers.ts'
+import type { PreparedRequest } from './message/prepared-request.ts'
+import { isPreparedRequest } from './message/prepared-request.ts'
+import type { Params } from './message/query.ts'
+import { Request } from './message/request.ts'
+import type { Response } from './message/response.ts'
+import { Mounts } from './mounts.ts'
+import { prepareForSession, signForSession } from './prepare-for-session.ts'
+import type { ProxiesInit } from './proxies.ts'
+import { resolveExchange } from './resolve-exchange.ts'
+import { Retry } from './retry.ts'
+import { describeSession, restoreSession, type SessionState } from './session-state.ts'
+import {
+  readOptions,
+  REQUEST_OPTIONS,
+  type RequestOptions,
+  SEND_OPTIONS,
+  SENSITIVE_HEADERS,
+  type SendOptions,
+  SESSION_OPTIONS,
+  type SessionOptions,
+} from './settings.ts'
+import { Deadline, type ResolvedTimeout, resolveTimeout, type TimeoutInit, untilAborted } from './timeout.ts'
+import { HTTPAdapter } from './transport/http-adapter.ts'
+import { type Limits, type ResolvedLimits, resolveLimits } from './transport/limits.ts'
+import type { Cert, Verify } from './transport/tls.ts'
+import type { TransportAdapter } from './transport/transport-adapter.ts'
+
+/**
+ * Defaults, cookies and connections that belong together, for as many requests as you like, at once or in turn.
+ *
+ * Every option is a property, and holds from the next request on.
+ */
+export class Session implements AsyncDisposable {
+  /** Relative URLs are resolved against it. */
+  baseUrl: string | undefined
+  params: Params | null
+  proxies: ProxiesInit
+  hooks: Hooks
+  verify: Verify
+  cert: Cert | null
+  stream: boolean
+  maxRedirects: number
+  sensitiveHeaders: string[]
+  trustEnv: boolean
+  detectEncoding: ((bytes: Uint8Array) => string | null) | null
+  /** This Session as a WHATWG fetch, for any SDK that takes one. */
+  readonly fetch: typeof globalThis.fetch
+  #headers: Headers
+  #auth: AuthBase | null
+  #proxyAuth: AuthBase | null
+  #cookies: CookieJar
+  #timeout: ResolvedTimeout
+  #retry: Retry | null
+  #limits: ResolvedLimits
+  readonly #mounts = new Mounts()
+  readonly #exchange: Exchange
+  readonly #inFlight = new InFlight()
+
+  /** @throws UsageError for an unknown option, or a value that cannot be meant. */
+  constructor(options?: SessionOptions) {
+    const own = readOptions(options, SESSION_OPTIONS, 'Session')
+    this.baseUrl = own.baseUrl === undefined ? undefined : String(own.baseUrl)
+    this.params = own.params ?? null
+    this.proxies = own.proxies ?? {}
+    this.hooks = own.hooks ?? {}
+    combineHooks(this.hooks, null)
+    this.verify = own.verify ?? true
+    this.cert = own.cert ?? null
+    this.stream = own.stream ?? false
+    this.maxRedirects = own.maxRedirects ?? 30
+    this.sensitiveHeaders = [...(own.sensitiveHeaders ?? SENSITIVE_HEADERS)]
+    this.trustEnv = own.trustEnv ?? true
+    this.detectEncoding = own.detectEncoding ?? null
+    this.#headers = defaultHeaders()
+    if (own.headers) this.#headers.merge(own.headers)
+    this.#auth = resolveAuth(own.auth ?? null)
+    this.#proxyAuth = resolveAuth(own.proxyAuth ?? null)
+    this.#cookies = CookieJar.from(own.cookies ?? new CookieJar())
+    this.#timeout = resolveTimeout(own.timeout ?? {})
+    this.#retry = Retry.from(own.retry ?? null)
+    this.#limits = resolveLimits(own.limits ?? {})
+    const http = new HTTPAdapter()
+    this.mount('https://', http).mount('http://', http)
+    this.#exchange = compose(this)
+    this.fetch = createFetch(this)
+  }
+
+  /** Sent with every request, unless the request says otherwise. */
+  get headers(): Headers {
+    return this.#headers
+  }
+
+  set headers(headers: Headers | HeadersInit) {
+    this.#headers = headers instanceof Headers ? headers : new Headers(headers)
+  }
+
+  get auth(): AuthBase | null {
+    return this.#auth
+  }
+
+  set auth(auth: AuthInit) {
+    this.#auth = resolveAuth(auth)
+  }
+
+  /** How to answer a proxy that asks for credentials; stronger than those in its URL. */
+  get proxyAuth(): AuthBase | null {
+    return this.#proxyAuth
+  }
+
+  set proxyAuth(auth: AuthInit) {
+    this.#proxyAuth = resolveAuth(auth)
+  }
+
+  get cookies(): CookieJar {
+    return this.#cookies
+  }
+
+  set cookies(cookies: CookiesInit) {
+    this.#cookies = CookieJar.from(cookies)
+  }
+
+  get timeout(): ResolvedTimeout {
+    return this.#timeout
+  }
+
+  set timeout(timeout: TimeoutInit) {
+    this.#timeout = resolveTimeout(timeout)
+  }
+
+  get retry(): Retry | null {
+    return this.#retry
+  }
+
+  set retry(retry: Retry | number | null) {
+    this.#retry = Retry.from(retry)
+  }
+
+  get limits(): ResolvedLimits {
+    return this.#limits
+  }
+
+  set limits(limits: Limits) {
+    this.#limits = resolveLimits(limits, this.#limits)
+  }
+
+  get(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('GET', url, options)
+  }
+
+  /** Like the others, but follows no redirects unless told to. */
+  head(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('HEAD', url, { allowRedirects: false, ...options })
+  }
+
+  options(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('OPTIONS', url, options)
+  }
+
+  post(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('POST', url, options)
+  }
+
+  put(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('PUT', url, options)
+  }
+
+  patch(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('PATCH', url, options)
+  }
+
+  delete(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('DELETE', url, options)
+  }
+
+  /**
+   * Prepares and sends a request.
+   *
+   * @param method - any token; sent in upper case.
+   * @returns the final response, read whole unless `stream`.
+   * @throws RequestException of the kind that says what failed; the signal's reason; what hooks and flows throw.
+   */
+  async request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
+    const own = readOptions(options, REQUEST_OPTIONS, 'request()')
+    return this.#run(own, `${String(method).toUpperCase()} ${String(url)}`, () => prepareForSession(this, method, url, own))
+  }
+
+  /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
+  async prepareRequest(request: Request): Promise<PreparedRequest> {
+    if (!(request instanceof Request)) throw new UsageError('prepareRequest() takes a Request: `new Request(method, url, options)`')
+    const own = readOptions(request.options, REQUEST_OPTIONS, 'Request')
+    const prepared = prepareForSession(this, request.method, request.url, own)
+    return signForSession(this, prepared, resolveExchange(this, own, undefined))
+  }
+
+  /** Sends a prepared request: as it stands if it was changed since, else signed anew. Takes no defaults but the settings of sending. */
+  async send(prepared: PreparedRequest, options?: SendOptions): Promise<Response> {
+    if (!isPreparedRequest(prepared)) throw new UsageError('You can only send PreparedRequests.')
+    const own = readOptions(options, SEND_OPTIONS, 'send()')
+    return this.#run(own, `${prepared.method} ${prepared.url}`, () => prepared.unsigned)
+  }
+
+  async #run(options: RequestOptions, what: string, prepared: () => PreparedRequest): Promise<Response> {
+    const end = this.#inFlight.begin(options.stream ?? this.stream)
+    const total = options.timeout === undefined ? this.#timeout.total : resolveTimeout(options.timeout, this.#timeout).total
+    const deadline = total === null && options.signal === undefined ? null : new Deadline(total, options.signal, what)
+    try {
+      deadline?.signal.throwIfAborted()
+      const request = prepared()
+      this.#cookies.bind(this.baseUrl ?? request.url)
+      const resolved: ExchangeOptions = resolveExchange(this, options, deadline?.signal)
+      const response = await untilAborted(this.#exchange(request, resolved), deadline?.signal)
+      response.whenDone(() => {
+        deadline?.dispose()
+        end()
+      })
+      return response
+    } catch (error) {
+      deadline?.dispose()
+      end()
+      throw error
+    }
+  }
+
+  /**
+   * Sends URLs that begin with `prefix` through an adapter. The longest matching prefix wins.
+   *
+   * @param options - `owned: false` for an adapter that is shared and must stay open when this Session closes. Default `true`.
+   * @throws UsageError for a prefix without a scheme.
+   */
+  mount(prefix: string, adapter: TransportAdapter, options: { readonly owned?: boolean } = {}): this {
+    this.#mounts.add(prefix, adapter, options.owned ?? true)
+    return this
+  }
+
+  /** The adapter for a URL. @throws InvalidSchema if none is mounted for it. */
+  getAdapter(url: string): TransportAdapter {
+    return this.#mounts.find(url)
+  }
+
+  /**
+   * Ends what is idle, gives running buffered requests `graceMs` milliseconds, then ends the rest with ERR_CLOSED. The Session can be used again afterwards.
+   *
+   * @param options - `graceMs`: default 0.
+   */
+  async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    const reopen = this.#inFlight.refuseNew()
+    try {
+      await this.#inFlight.settled(options.graceMs ?? 0)
+      await Promise.all(this.#mounts.owned.map((adapter) => adapter.close()))
+    } finally {
+      reopen()
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Cookies and scalar settings; never auth, headers, hooks or mounts. The cookies are secrets. */
+  toJSON(): SessionState {
+    return describeSession(this)
+  }
+
+  /** A Session as {@link toJSON} described it. */
+  static fromJSON(state: SessionState): Session {
+    return new Session(restoreSession(state))
+  }
+}

@@ -1,0 +1,170 @@
+import type { AuthInit } from './auth/resolve-auth.ts'
+import type { CookiesInit } from './cookie-jar.ts'
+import { UsageError } from './errors.ts'
+import type { Hooks } from './hooks.ts'
+import type { HeadersInit } from './message/headers.ts'
+import type { Files } from './message/multipart.ts'
+import type { Params } from './message/query.ts'
+import type { Data } from './message/request.ts'
+import type { ProxiesInit } from './proxies.ts'
+import type { Retry } from './retry.ts'
+import type { TimeoutInit } from './timeout.ts'
+import type { Limits } from './transport/limits.ts'
+import type { Cert, Verify } from './transport/tls.ts'
+
+/** What a caller of `send()` may say. */
+export interface SendOptions {
+  /** Whether redirects are followed. Default `true`; `false` for `session.head()`. */
+  readonly allowRedirects?: boolean | undefined
+  /** Whether the body is left to be read piece by piece. Default: the session's. */
+  readonly stream?: boolean | undefined
+  readonly timeout?: TimeoutInit | undefined
+  /** A Retry, or how often in all. Default none. */
+  readonly retry?: Retry | number | null | undefined
+  readonly proxies?: ProxiesInit | null | undefined
+  readonly proxyAuth?: AuthInit | undefined
+  readonly verify?: Verify | undefined
+  readonly cert?: Cert | null | undefined
+  readonly limits?: Limits | undefined
+  /** Cancels everything; its reason is what the call rejects with. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a caller of `request()` and the verbs may say. Everything left out is the session's. */
+export interface RequestOptions extends SendOptions {
+  /** Appended to the URL's query; merged by name with the session's if both are records. */
+  readonly params?: Params | null | undefined
+  /** Laid over the session's; `null` as a value removes one. */
+  readonly headers?: HeadersInit | null | undefined
+  /** For this request only, and only for its host. Never kept in the session. */
+  readonly cookies?: CookiesInit | null | undefined
+  /** Form fields, or a body that is sent as it is. */
+  readonly data?: Data | null | undefined
+  /** Sent as JSON, unless there is `data` or `files`. */
+  readonly json?: unknown
+  /** Sent as multipart/form-data, together with the fields of `data`. */
+  readonly files?: Files | FormData | null | undefined
+  /** `null` for none at all, netrc included. */
+  readonly auth?: AuthInit | undefined
+  readonly maxRedirects?: number | undefined
+  /** Run after the session's. */
+  readonly hooks?: Hooks | null | undefined
+  /** Headers that do not leave the credential scope on a redirect, beside the session's. */
+  readonly sensitiveHeaders?: readonly string[] | undefined
+}
+
+/** What `new Session()` takes. Each is also a property that can be changed later. */
+export interface SessionOptions {
+  /** Relative URLs are resolved against it; session auth and sensitive headers serve only its origin. */
+  readonly baseUrl?: string | URL | undefined
+  /** Laid over the default headers; `null` as a value removes one. */
+  readonly headers?: HeadersInit | null | undefined
+  readonly params?: Params | null | undefined
+  readonly auth?: AuthInit | undefined
+  readonly proxyAuth?: AuthInit | undefined
+  readonly cookies?: CookiesInit | undefined
+  readonly proxies?: ProxiesInit | null | undefined
+  readonly hooks?: Hooks | null | undefined
+  /** Default `{ connect: 10_000, read: 60_000 }` milliseconds. */
+  readonly timeout?: TimeoutInit | undefined
+  readonly retry?: Retry | number | null | undefined
+  readonly limits?: Limits | undefined
+  /** Default `true`. */
+  readonly verify?: Verify | undefined
+  readonly cert?: Cert | null | undefined
+  /** Default `false`. */
+  readonly stream?: boolean | undefined
+  /** Default 30. */
+  readonly maxRedirects?: number | undefined
+  /** Default: {@link SENSITIVE_HEADERS}. */
+  readonly sensitiveHeaders?: readonly string[] | undefined
+  /** Whether proxies, NO_PROXY, CA bundle and netrc are read from the environment. Default `true`. */
+  readonly trustEnv?: boolean | undefined
+  /** Guesses the charset of a body that names none; `null` leaves it to UTF-8, then windows-1252. */
+  readonly detectEncoding?: ((bytes: Uint8Array) => string | null) | null | undefined
+}
+
+/** Headers that usually hold secrets, beside Authorization and Cookie. */
+export const SENSITIVE_HEADERS: readonly string[] = ['X-Api-Key', 'Api-Key', 'X-Auth-Token', 'X-Access-Token', 'X-Amz-Security-Token']
+
+/** The names that `send()` knows. */
+export const SEND_OPTIONS: ReadonlySet<string> = new Set<keyof SendOptions>([
+  'allowRedirects',
+  'stream',
+  'timeout',
+  'retry',
+  'proxies',
+  'proxyAuth',
+  'verify',
+  'cert',
+  'limits',
+  'signal',
+])
+
+/** The names that requests know. */
+export const REQUEST_OPTIONS: ReadonlySet<string> = new Set<string>([
+  ...SEND_OPTIONS,
+  ...(['params', 'headers', 'cookies', 'data', 'json', 'files', 'auth', 'maxRedirects', 'hooks', 'sensitiveHeaders'] satisfies (keyof RequestOptions)[]),
+])
+
+/** The names that `new Session()` knows. */
+export const SESSION_OPTIONS: ReadonlySet<string> = new Set<keyof SessionOptions>([
+  'baseUrl',
+  'headers',
+  'params',
+  'auth',
+  'proxyAuth',
+  'cookies',
+  'proxies',
+  'hooks',
+  'timeout',
+  'retry',
+  'limits',
+  'verify',
+  'cert',
+  'stream',
+  'maxRedirects',
+  'sensitiveHeaders',
+  'trustEnv',
+  'detectEncoding',
+])
+
+const NOTHING = Object.freeze(Object.create(null) as object)
+
+/**
+ * Reads options once: own keys only, so that a polluted `Object.prototype` says nothing.
+ *
+ * @param where - who is asked, for errors.
+ * @throws UsageError for an unknown key, naming the nearest known one.
+ */
+export function readOptions<T extends object>(options: T | undefined, known: ReadonlySet<string>, where: string): T {
+  if (options === undefined || options === null) return NOTHING as T
+  if (typeof options !== 'object') throw new UsageError(`${where}: options must be an object, not ${typeof options}`)
+  const own = Object.create(null) as Record<string, unknown>
+  for (const key of Object.keys(options)) {
+    if (!known.has(key)) throw unknownOption(key, known, where)
+    own[key] = (options as Record<string, unknown>)[key]
+  }
+  return own as T
+}
+
+function unknownOption(key: string, known: ReadonlySet<string>, where: string): UsageError {
+  const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0] as string
+  return new UsageError(`${where} has no option ${JSON.stringify(key)}. Did you mean ${JSON.stringify(nearest)}?`)
+}
+
+/** Levenshtein distance without regard to case, of short names. */
+function distance(a: string, b: string): number {
+  const from = a.toLowerCase()
+  const to = b.toLowerCase().slice(0, 40)
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+    }
+    row = next
+  }
+  return row[to.length] as number
+}

@@ -1,0 +1,134 @@
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { Client } from 'undici'
+import { ConnectionError, redactUrl } from '../errors.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Response } from '../message/response.ts'
+import { dispatch, type Link } from './dispatch.ts'
+import type { ResolvedLimits } from './limits.ts'
+import type { Connection, TransportOptions } from './transport-adapter.ts'
+import { guardParser, type ParserGuard } from './undici-guard.ts'
+
+/** Whom a connection tells of its life. */
+export interface ConnectionOwner {
+  onIdle(connection: HTTPConnection): void
+  onClosed(connection: HTTPConnection): void
+}
+
+/** How requests are addressed on a connection: the path alone, or the whole URL to a forwarding proxy (RFC 9112 section 3.2). */
+export type TargetForm = 'origin' | 'absolute'
+
+/** Subtracted from the time that a server's Keep-Alive header names, for the way there. */
+const KEEP_ALIVE_MARGIN_MS = 500
+
+/**
+ * One socket with one undici Client around it. The socket is opened before and never replaced: once it has closed, so has the connection.
+ */
+export class HTTPConnection implements Connection, Link {
+  readonly protocol = 'http/1.1'
+  readonly peerCertificate?: Uint8Array
+  readonly socket: Socket
+  readonly dispatcher: Client
+  guard: ParserGuard | null = null
+  /** Reserved for one exchange of several legs. */
+  leased = false
+  #served = 0
+  #busy = false
+  #closedWith: Error | null = null
+  readonly #target: TargetForm
+  readonly #owner: ConnectionOwner
+
+  constructor(socket: Socket, target: TargetForm, limits: ResolvedLimits, owner: ConnectionOwner) {
+    this.socket = socket
+    this.#target = target
+    this.#owner = owner
+    const certificate = 'getPeerCertificate' in socket ? (socket as TLSSocket).getPeerCertificate().raw : undefined
+    if (certificate !== undefined) this.peerCertificate = certificate
+    this.dispatcher = this.#createClient(limits)
+    socket.once('close', () => {
+      void this.dispatcher.destroy().catch(() => {})
+      this.#owner.onClosed(this)
+    })
+  }
+
+  /** The origin is a name only: TLS is done already, and Host comes with each request. */
+  #createClient(limits: ResolvedLimits): Client {
+    let given = false
+    const idleMs = Math.max(1, Math.min(limits.idleMs, 2 ** 31 - 1))
+    return new Client('http://connection.invalid', {
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: limits.headerBytes,
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
+      keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
+      connect: (_options, callback) => {
+        if (given) return callback(new ConnectionError('the connection closed and is not replaced'), null)
+        given = true
+        // Called back synchronously, undici would stall for ever.
+        queueMicrotask(() => this.#handOver(callback))
+      },
+    })
+  }
+
+  #handOver(callback: (error: null, socket: Socket) => void): void {
+    callback(null, this.socket)
+    if (!this.socket.destroyed) this.guard = guardParser(this.socket)
+  }
+
+  get closed(): boolean {
+    return this.socket.destroyed || !this.socket.writable || this.dispatcher.destroyed
+  }
+
+  get reused(): boolean {
+    return this.#served > 1
+  }
+
+  get freshTls13(): boolean {
+    return this.#served <= 1 && 'getProtocol' in this.socket && (this.socket as TLSSocket).getProtocol() === 'TLSv1.3'
+  }
+
+  targetOf(request: PreparedRequest): string {
+    return this.#target === 'origin' ? request.pathUrl : request.origin + request.pathUrl
+  }
+
+  send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
+    if (this.closed || this.#busy) {
+      const why = this.#busy ? 'the connection is still busy with another response' : 'the reserved connection has closed'
+      return Promise.reject(
+        new ConnectionError(`${request.method} ${redactUrl(request.url)}: ${why}`, {
+          cause: this.#closedWith ?? undefined,
+          request,
+          connectionReused: this.#served > 0,
+          requestBytesSent: 0,
+          responseStarted: false,
+        }),
+      )
+    }
+    this.#busy = true
+    this.#served++
+    return dispatch(this, request, options)
+  }
+
+  onMessageEnd(): void {
+    // undici decides right after this call whether the socket is kept.
+    queueMicrotask(() => {
+      this.#busy = false
+      if (!this.leased && !this.closed) this.#owner.onIdle(this)
+    })
+  }
+
+  release(): void {
+    if (!this.leased) return
+    this.leased = false
+    if (!this.#busy && !this.closed) this.#owner.onIdle(this)
+  }
+
+  destroy(cause?: Error): void {
+    this.leased = false
+    this.#closedWith ??= cause ?? null
+    void this.dispatcher.destroy(cause ?? null).catch(() => {})
+    this.socket.destroy()
+  }
+}

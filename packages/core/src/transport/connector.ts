@@ -1,0 +1,88 @@
+import { connect as connectTcp, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { connect as connectTls, type ConnectionOptions, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import type { TlsSettings } from './tls.ts'
+
+/** How an adapter opens sockets, whatever the request: these hold for direct and tunnelled connections alike. */
+export interface SocketOptions {
+  /** Extra options of `tls.connect`, such as `minVersion` or `ciphers`. */
+  readonly tls?: ConnectionOptions
+  /** The name for SNI and for the certificate check; default: the URL's host. */
+  readonly servername?: string
+  /** The address to connect from. */
+  readonly localAddress?: string
+  /** A Unix socket or named pipe to connect to instead of the URL's host. */
+  readonly socketPath?: string
+  /** Resolves host names; default `dns.lookup`. */
+  readonly lookup?: LookupFunction
+  /** Called with each TCP socket as soon as it is connected, before a byte is written. An error it throws fails the connection. */
+  readonly onSocket?: (socket: Socket) => void
+  /** Called with the server's certificate after the usual checks (also when `verify` is false). An error it throws fails the connection. */
+  readonly verifyPeer?: (certificate: DetailedPeerCertificate, socket: TLSSocket) => void
+}
+
+/** Where a socket goes. */
+export interface Address {
+  /** Without brackets. */
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * Opens a TCP connection.
+ *
+ * Half-open connections are allowed, so that what a server sent before it ended is not lost to a slow reader.
+ */
+export function openTcp(address: Address, options: SocketOptions, signal: AbortSignal): Promise<Socket> {
+  const { localAddress, lookup, socketPath } = options
+  const tcp: TcpNetConnectOpts = { host: address.host, port: address.port, allowHalfOpen: true, noDelay: true }
+  if (localAddress !== undefined) tcp.localAddress = localAddress
+  if (lookup !== undefined) tcp.lookup = lookup
+  const socket = socketPath === undefined ? connectTcp(tcp) : connectTcp({ path: socketPath, allowHalfOpen: true })
+  return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
+}
+
+/** Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header. */
+export function openTls(socket: Socket, host: string, settings: TlsSettings, options: SocketOptions, signal: AbortSignal): Promise<Socket> {
+  const name = options.servername ?? host
+  const secured = connectTls({
+    ALPNProtocols: ['http/1.1'],
+    ...options.tls,
+    ...settings,
+    socket,
+    host: name,
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+  })
+  return settled(secured, 'secureConnect', signal, () => options.verifyPeer?.(secured.getPeerCertificate(true), secured))
+}
+
+/** Waits until a socket is ready; destroys it if it fails, is cancelled, or `check` throws. */
+function settled<S extends Socket>(socket: S, ready: 'connect' | 'secureConnect', signal: AbortSignal, check: () => void): Promise<S> {
+  return new Promise<S>((resolve, reject) => {
+    const done = (error: unknown): void => {
+      signal.removeEventListener('abort', onAbort)
+      socket.off('error', done)
+      socket.off('close', onClose)
+      socket.on('error', ignore)
+      if (error === undefined) return resolve(socket)
+      socket.destroy()
+      reject(error as Error)
+    }
+    const onAbort = (): void => done(signal.reason)
+    const onClose = (): void => done(new Error(`the other side closed during the ${ready === 'connect' ? 'connection' : 'TLS handshake'}`))
+    socket.once('error', done)
+    socket.once('close', onClose)
+    socket.once(ready, () => {
+      try {
+        check()
+        done(undefined)
+      } catch (error) {
+        done(error)
+      }
+    })
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+/** Whoever uses the socket next has its own listener; an error in between must not end the process. */
+function ignore(): void {}

@@ -1,0 +1,280 @@
+import type { Socket } from 'node:net'
+import type { Dispatcher } from 'undici'
+import { ReadTimeout, redactUrl, RequestException } from '../errors.ts'
+import { type ByteSource, tooLong } from '../message/byte-source.ts'
+import { Headers } from '../message/headers.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import { Response } from '../message/response.ts'
+import { networkError } from './network-error.ts'
+import { OutgoingBody } from './outgoing-body.ts'
+import { StallTimer } from './stall-timer.ts'
+import type { TransportOptions } from './transport-adapter.ts'
+import { editNextHead, type ParserGuard } from './undici-guard.ts'
+import { encodeHead } from './wire-head.ts'
+
+/** One connection as the dispatcher sees it. */
+export interface Link {
+  readonly dispatcher: Dispatcher
+  /** `null` under a dispatcher that is not ours. */
+  readonly socket: Socket | null
+  /** `null` until undici holds the socket. */
+  readonly guard: ParserGuard | null
+  readonly reused: boolean
+  readonly freshTls13: boolean
+  /** What the request line names: path, or absolute form to a proxy. */
+  targetOf(request: PreparedRequest): string
+  /** The response is complete: the connection may serve the next request. */
+  onMessageEnd(): void
+}
+
+/** Pieces held for a slow reader before the connection is paused. */
+const HIGH_WATER_BYTES = 64 * 1024
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Sends a request down a link and gives its response once the head is there.
+ *
+ * This is undici's raw handler (its own timers are off) and the source of the response's body at once: one object a request, no stream unless one is asked for.
+ */
+export function dispatch(link: Link, request: PreparedRequest, options: TransportOptions): Promise<Response> {
+  return new Promise((resolve, reject) => new Leg(link, request, options, resolve, reject).start())
+}
+
+class Leg implements ByteSource {
+  readonly #link: Link
+  readonly #request: PreparedRequest
+  readonly #options: TransportOptions
+  readonly #resolve: (response: Response) => void
+  readonly #reject: (error: unknown) => void
+  readonly #readTimer: StallTimer
+  #outgoing: OutgoingBody | null = null
+  #abort: ((error: Error) => void) | null = null
+  #resume: (() => void) | null = null
+  #refusedLines = ''
+  #bytesBefore = 0
+  #headSeen = false
+  #responseStarted = false
+  #expectsEmpty = false
+  #ended = false
+  #error: unknown = null
+  #hasFailed = false
+  #pieces: Buffer[] = []
+  #held = 0
+  #paused = false
+  #collectMost: number | null = null
+  #wake: { resolve: (value: never) => void; reject: (error: unknown) => void } | null = null
+  readonly #onAbort = (): void => this.#fail(this.#options.signal?.reason)
+
+  constructor(link: Link, request: PreparedRequest, options: TransportOptions, resolve: (response: Response) => void, reject: (error: unknown) => void) {
+    this.#link = link
+    this.#request = request
+    this.#options = options
+    this.#resolve = resolve
+    this.#reject = reject
+    const { read } = options.timeout
+    this.#readTimer = new StallTimer(read, () => this.#fail(this.#readTimeout(read)))
+  }
+
+  start(): void {
+    const { signal } = this.#options
+    if (signal?.aborted === true) return this.#fail(signal.reason)
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    try {
+      const head = encodeHead(this.#request)
+      const body = this.#openBody()
+      const { method } = this.#request
+      this.#refusedLines = head.refused
+      const wire = { path: this.#link.targetOf(this.#request), method: method as Dispatcher.HttpMethod, headers: head.lines, body, reset: false }
+      this.#link.dispatcher.dispatch(wire as Dispatcher.DispatchOptions, this as unknown as Dispatcher.DispatchHandler)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #openBody(): Uint8Array | OutgoingBody | null {
+    const opened = this.#request.body?.open() ?? null
+    if (opened === null || opened instanceof Uint8Array) return opened
+    const observer = { onFailure: (error: unknown) => this.#fail(error, true), onEmpty: () => this.#sendEmptyChunked() }
+    this.#outgoing = new OutgoingBody(opened, observer, this.#options.timeout.write, (error) => this.#fail(error))
+    return this.#outgoing
+  }
+
+  /** Without a piece, undici drops the chunked framing that the headers promise. */
+  #sendEmptyChunked(): void {
+    const { socket } = this.#link
+    if (socket === null || this.#request.body?.length !== null) return
+    editNextHead(socket, (head) => `${head.replace(/(?:content-length: 0\r\n)?\r\n$/, '')}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`)
+  }
+
+  // ── undici's raw handler ────────────────────────────────────────────────
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#abort = abort
+    if (this.#hasFailed) return abort(this.#error as Error)
+    const { socket } = this.#link
+    if (socket === null) return
+    this.#bytesBefore = socket.bytesWritten
+    if (this.#refusedLines !== '') {
+      const lines = this.#refusedLines
+      editNextHead(socket, (head) => head.replace('\r\n', `\r\n${lines}`))
+    }
+  }
+
+  onRequestSent(): void {
+    if (!this.#headSeen) this.#readTimer.start()
+  }
+
+  onResponseStarted(): void {
+    this.#responseStarted = true
+  }
+
+  onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, reason: string): boolean {
+    if (statusCode < 200) return true
+    this.#headSeen = true
+    this.#resume = resume
+    if (statusCode === 204 || statusCode === 304) {
+      this.#expectsEmpty = true
+      this.#link.guard?.expectNoBody()
+    }
+    this.#readTimer.start()
+    const headers = Headers.fromRaw(rawHeaders)
+    this.#resolve(new Response({ request: this.#request, statusCode, reason, headers, body: this }))
+    return true
+  }
+
+  onData(piece: Buffer): boolean {
+    this.#readTimer.touch()
+    this.#held += piece.length
+    if (this.#collectMost !== null) {
+      this.#pieces.push(piece)
+      if (this.#held > this.#collectMost) this.#fail(tooLong(this.#collectMost))
+      return true
+    }
+    if (this.#wake !== null) {
+      this.#held -= piece.length
+      this.#settle(piece)
+      return true
+    }
+    this.#pieces.push(piece)
+    if (this.#held <= HIGH_WATER_BYTES) return true
+    this.#paused = true
+    this.#readTimer.stop()
+    return false
+  }
+
+  onComplete(): void {
+    if (this.#hasFailed) return
+    this.#ended = true
+    this.#letGo()
+    this.#settle(this.#collectMost === null ? null : this.#joined())
+    this.#link.onMessageEnd()
+  }
+
+  onError(error: Error): void {
+    if (this.#expectsEmpty && !this.#hasFailed) return this.onComplete()
+    this.#fail(error)
+  }
+
+  // ── the response's body ─────────────────────────────────────────────────
+
+  read(): Promise<Uint8Array | null> {
+    const piece = this.#pieces.shift()
+    if (piece !== undefined) {
+      this.#held -= piece.length
+      if (this.#paused && this.#held <= HIGH_WATER_BYTES / 2) this.#unpause()
+      return Promise.resolve(piece)
+    }
+    if (this.#hasFailed) return Promise.reject(this.#error as Error)
+    if (this.#ended) return Promise.resolve(null)
+    return this.#sleep<Uint8Array | null>()
+  }
+
+  collect(maxBytes: number): Promise<Buffer> {
+    if (this.#hasFailed) return Promise.reject(this.#error as Error)
+    if (this.#held > maxBytes) {
+      this.#fail(tooLong(maxBytes))
+      return Promise.reject(this.#error as Error)
+    }
+    if (this.#ended) return Promise.resolve(this.#joined())
+    this.#collectMost = maxBytes
+    const collected = this.#sleep<Buffer>()
+    if (this.#paused) this.#unpause()
+    return collected
+  }
+
+  destroy(): void {
+    if (!this.#ended && !this.#hasFailed) this.#fail(new RequestException('the response was closed before its end'))
+  }
+
+  #joined(): Buffer {
+    const pieces = this.#pieces
+    this.#pieces = []
+    if (pieces.length === 0) return NOTHING
+    return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, this.#held)
+  }
+
+  #unpause(): void {
+    this.#paused = false
+    this.#readTimer.start()
+    this.#resume?.()
+    this.#link.guard?.resumed()
+  }
+
+  #sleep<T>(): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#wake = { resolve: resolve as (value: never) => void, reject }
+    })
+  }
+
+  #settle(value: Buffer | null): void {
+    const wake = this.#wake
+    this.#wake = null
+    wake?.resolve(value as never)
+  }
+
+  // ── the end, good or bad ────────────────────────────────────────────────
+
+  #letGo(): void {
+    this.#readTimer.stop()
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  /** Ends the exchange with the first error, whoever reports it: undici, a timer, the caller's signal, or the body that is being sent. */
+  #fail(error: unknown, asItIs = false): void {
+    if (this.#hasFailed || this.#ended) return
+    this.#hasFailed = true
+    this.#error = asItIs || error === this.#options.signal?.reason ? error : this.#described(error)
+    this.#letGo()
+    this.#outgoing?.stop(this.#error)
+    if (this.#headSeen) {
+      this.#wake?.reject(this.#error)
+      this.#wake = null
+    } else {
+      this.#reject(this.#error)
+    }
+    this.#abort?.(this.#error instanceof Error ? this.#error : new Error('aborted', { cause: this.#error }))
+  }
+
+  #described(error: unknown): RequestException {
+    const { socket, reused } = this.#link
+    const sent = socket === null ? null : this.#abort === null ? 0 : socket.bytesWritten - this.#bytesBefore
+    const described = networkError(error, {
+      request: this.#request,
+      phase: this.#headSeen ? 'body' : 'head',
+      connectionReused: reused,
+      requestBytesSent: sent,
+      responseStarted: this.#responseStarted,
+      freshTls13: this.#link.freshTls13 && !this.#responseStarted,
+    })
+    described.connectionReused ??= reused
+    described.requestBytesSent ??= sent
+    described.responseStarted ??= this.#responseStarted
+    return described
+  }
+
+  #readTimeout(ms: number | null): ReadTimeout {
+    const { method, url } = this.#request
+    const where = this.#headSeen ? 'inside the response body' : 'before the response'
+    return new ReadTimeout(`${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${ms} ms, ${where}`, { request: this.#request })
+  }
+}

@@ -1,0 +1,149 @@
+import type { Socket } from 'node:net'
+import type { Dispatcher } from 'undici'
+import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Response } from '../message/response.ts'
+import { dialledHost, effectivePort } from '../message/url.ts'
+import { type ConnectionOwner, HTTPConnection } from './connection.ts'
+import { openTcp, openTls, type SocketOptions } from './connector.ts'
+import { dispatch } from './dispatch.ts'
+import { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
+import { networkError, proxyError } from './network-error.ts'
+import { keyOf } from './pool-key.ts'
+import { Pools, type Wanted } from './pools.ts'
+import { tlsSettings } from './tls.ts'
+import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
+import { openTunnel } from './tunnel.ts'
+
+/** What `new HTTPAdapter()` takes. */
+export interface HTTPAdapterOptions extends SocketOptions {
+  /** Limits that hold for this adapter whatever the Session says. */
+  readonly limits?: Limits
+  /** An undici Dispatcher, such as a MockAgent, to send through instead of connections of our own. Proxies, `verify` and `cert` are then its business. */
+  readonly dispatcher?: Dispatcher
+}
+
+const OPTIONS = ['limits', 'dispatcher', 'tls', 'servername', 'localAddress', 'socketPath', 'lookup', 'onSocket', 'verifyPeer']
+
+/**
+ * HTTP/1.1 over TCP and TLS, directly or through a proxy.
+ *
+ * Connections are pooled by origin, proxy, TLS settings and credential, and never shared across any of them.
+ */
+export class HTTPAdapter extends TransportAdapter {
+  readonly #options: HTTPAdapterOptions
+  readonly #pools = new Pools()
+
+  /** @throws UsageError for an unknown option. */
+  constructor(options: HTTPAdapterOptions = {}) {
+    super()
+    for (const name of Object.keys(options)) {
+      if (!OPTIONS.includes(name)) throw new UsageError(`HTTPAdapter has no option "${name}": it has ${OPTIONS.join(', ')}`)
+    }
+    this.#options = { ...options }
+    resolveLimits(options.limits ?? {})
+  }
+
+  async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
+    if (options.connection !== undefined) return options.connection.send(request, options)
+    checkScheme(request)
+    if (this.#options.dispatcher !== undefined) return this.#sendThrough(this.#options.dispatcher, request, options)
+    const key = keyOf(request, options, null)
+    const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
+    return connection.send(request, options)
+  }
+
+  override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
+    checkScheme(request)
+    if (this.#options.dispatcher !== undefined) throw new UsageError('An HTTPAdapter with a dispatcher has no connections to reserve')
+    const key = keyOf(request, options, { poolKey })
+    const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
+    connection.leased = true
+    return connection
+  }
+
+  #connect(key: string, request: PreparedRequest, options: TransportOptions): Promise<HTTPConnection> {
+    const wanted: Wanted = {
+      key,
+      limits: this.#limits(options.limits),
+      timeout: options.timeout,
+      signal: options.signal,
+      what: `${request.method} ${redactUrl(request.url)}`,
+      open: (signal, owner) => this.#open(request, options, signal, owner),
+    }
+    return this.#pools.acquire(wanted)
+  }
+
+  #limits(limits: ResolvedLimits): ResolvedLimits {
+    return this.#options.limits === undefined ? limits : resolveLimits(this.#options.limits, limits)
+  }
+
+  async #open(request: PreparedRequest, options: TransportOptions, signal: AbortSignal, owner: ConnectionOwner): Promise<HTTPConnection> {
+    const { scheme } = request.parsedUrl
+    const isForwarded = options.proxy !== null && scheme === 'http'
+    let socket: Socket | undefined
+    try {
+      socket = await this.#openRaw(request, options, signal)
+      if (scheme === 'https') {
+        const settings = tlsSettings(options.verify, options.cert)
+        socket = await openTls(socket, dialledHost(request.parsedUrl), settings, this.#options, signal)
+      }
+      return new HTTPConnection(socket, isForwarded ? 'absolute' : 'origin', this.#limits(options.limits), owner)
+    } catch (error) {
+      socket?.destroy()
+      throw networkError(error, { request, phase: 'connect', connectionReused: false, requestBytesSent: 0, responseStarted: false })
+    }
+  }
+
+  /** A TCP connection to the origin, to the proxy, or a tunnel through it. */
+  async #openRaw(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
+    const { proxy } = options
+    const url = request.parsedUrl
+    if (proxy === null) return openTcp({ host: dialledHost(url), port: effectivePort(url) }, this.#options, signal)
+    const openProxy = (): Promise<Socket> => this.#openProxy(request, options, signal)
+    if (url.scheme === 'http') return openProxy()
+    try {
+      return await openTunnel({ request, flow: options.proxyFlow, limits: options.limits, openProxy, signal })
+    } catch (error) {
+      throw proxyError(error, proxy.url, request)
+    }
+  }
+
+  async #openProxy(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
+    const proxy = options.proxy as NonNullable<TransportOptions['proxy']>
+    try {
+      const { servername: _ours, ...socketOptions } = this.#options
+      const socket = await openTcp(proxy, socketOptions, signal)
+      if (proxy.scheme !== 'https') return socket
+      return await openTls(socket, proxy.host, tlsSettings(options.verify, options.cert), socketOptions, signal)
+    } catch (error) {
+      throw proxyError(error, proxy.url, request)
+    }
+  }
+
+  #sendThrough(dispatcher: Dispatcher, request: PreparedRequest, options: TransportOptions): Promise<Response> {
+    if (options.proxy !== null || options.verify !== true || options.cert !== null) {
+      throw new UsageError('An HTTPAdapter with a dispatcher leaves proxies, verify and cert to it: configure them there')
+    }
+    const link = {
+      dispatcher,
+      socket: null,
+      guard: null,
+      reused: false,
+      freshTls13: false,
+      targetOf: (sent: PreparedRequest) => sent.pathUrl,
+      onMessageEnd: () => {},
+    }
+    return dispatch(link, request, options)
+  }
+
+  close(): Promise<void> {
+    return this.#pools.close()
+  }
+}
+
+function checkScheme(request: PreparedRequest): void {
+  const { scheme } = request.parsedUrl
+  if (scheme === 'http' || scheme === 'https') return
+  throw new InvalidSchema(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
+}

@@ -1,0 +1,83 @@
+import {
+  ChunkedEncodingError,
+  ConnectionError,
+  InvalidHeader,
+  InvalidProxyURL,
+  ProxyError,
+  RequestException,
+  type RequestExceptionOptions,
+  SSLError,
+  redactUrl,
+} from '../errors.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
+
+/** How far an exchange had come when it failed. */
+export interface Progress {
+  readonly request: PreparedRequest
+  /** Connecting, before the head of the response, or inside its body. */
+  readonly phase: 'connect' | 'head' | 'body'
+  readonly connectionReused: boolean
+  readonly requestBytesSent: number | null
+  readonly responseStarted: boolean
+  /** Whether the connection is TLS 1.3 and gave nothing yet: a client certificate refused looks like a plain close. */
+  readonly freshTls13?: boolean
+}
+
+const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO$|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH)/
+
+/**
+ * The RequestException for what a socket, TLS or the HTTP engine reported, with the original as its cause.
+ * An error that is a RequestException already is returned itself, told of the request if it knew none.
+ */
+export function networkError(error: unknown, progress: Progress): RequestException {
+  const { request, phase, connectionReused, requestBytesSent, responseStarted } = progress
+  const where = `${request.method} ${redactUrl(request.url)}`
+  if (error instanceof RequestException) {
+    if (error.request === undefined) error.message = `${where}: ${error.message}`
+    error.request ??= request
+    return error
+  }
+  const options: RequestExceptionOptions = { cause: error, request, connectionReused, requestBytesSent, responseStarted }
+  const reason = reasonOf(error)
+  if (isTlsError(error)) return new SSLError(`${where}: TLS failed: ${reason}`, options)
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
+    return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
+  }
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return new InvalidHeader(`${where}: ${reason}`, options)
+  if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
+    return new RequestException(`${where}: the body has not the length that Content-Length says`, options)
+  }
+  if (phase === 'body') return new ChunkedEncodingError(`${where}: the response body broke off: ${reason}`, options)
+  if (progress.freshTls13 === true && code === 'UND_ERR_SOCKET') {
+    return new SSLError(`${where}: the server closed right after the TLS handshake: perhaps it wants a client certificate (cert)`, options)
+  }
+  return new ConnectionError(`${where}: ${phase === 'connect' ? 'could not connect' : 'no response'}: ${reason}`, options)
+}
+
+/** The error for a proxy that could not be reached, or whose tunnel failed. */
+export function proxyError(error: unknown, proxyUrl: string, request: PreparedRequest): RequestException {
+  if (error instanceof ProxyError || error instanceof InvalidProxyURL) return error
+  const shown = redactUrl(proxyUrl)
+  return new ProxyError(`Cannot connect to proxy ${shown}: ${reasonOf(error)}`, {
+    cause: error,
+    request,
+    connectionReused: false,
+    requestBytesSent: 0,
+    responseStarted: false,
+  })
+}
+
+/** Whether Node or OpenSSL says that TLS failed. */
+export function isTlsError(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException
+  return TLS_CODE.test(code ?? '') || message === 'mac verify failure'
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return [...new Set(error.errors.map(reasonOf))].join('; ')
+  }
+  const { message, code } = error as NodeJS.ErrnoException
+  return message || code || String(error)
+}

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net'
+import { RequestException } from '../errors.ts'
+
+/** The part of undici 7's HTTP/1 parser that is relied on here. A contract test fails if an upgrade changes it. */
+interface UndiciParser {
+  readonly paused: boolean
+  contentLength: string
+  onHeadersComplete(statusCode: number, upgrade: boolean, shouldKeepAlive: boolean): number
+  finish(): Error | null
+}
+
+/** What the dispatcher needs of a guarded connection. */
+export interface ParserGuard {
+  /** To be called after every resume: lets a held-back end of the connection through once the parser has caught up. */
+  resumed(): void
+  /** Lets a response without a body pass although it has a Content-Length (304, 204). */
+  expectNoBody(): void
+}
+
+/**
+ * Mends three defects of undici 7 on one connected socket.
+ *
+ * A connection that ends, fails or closes while its parser is paused by back-pressure makes undici throw from a socket event, which ends the process
+ * (nodejs/undici#5360): the end is held back until the reader has caught up, and finishing a paused parser is an error like any other.
+ * An unasked 100 is taken for a bad response: it is passed on as another 1xx, which is skipped.
+ *
+ * @throws RequestException if undici is not built as expected: better loud than unguarded.
+ */
+export function guardParser(socket: Socket): ParserGuard {
+  const parser = parserOf(socket)
+  const { onHeadersComplete, finish } = parser
+  parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) =>
+    onHeadersComplete.call(parser, statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
+  parser.finish = () => (parser.paused ? new Error('the connection closed before the body was read') : finish.call(parser))
+
+  const undiciEnd = socket.listeners('end').find((listener) => listener.name === 'onHttpSocketEnd') as (() => void) | undefined
+  if (undiciEnd === undefined) throw unknownUndici("its 'end' listener")
+  let ended = false
+  const passOn = (): void => {
+    if (!ended || parser.paused || socket.destroyed) return
+    ended = false
+    undiciEnd.call(socket)
+  }
+  socket.off('end', undiciEnd)
+  socket.on('end', () => {
+    ended = true
+    passOn()
+  })
+  return {
+    resumed: passOn,
+    expectNoBody() {
+      parser.contentLength = ''
+    },
+  }
+}
+
+function parserOf(socket: Socket): UndiciParser {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
+  const parser = symbol === undefined ? undefined : (socket as unknown as Record<symbol, UndiciParser | null>)[symbol]
+  if (typeof parser?.finish !== 'function' || typeof parser.onHeadersComplete !== 'function' || typeof parser.paused !== 'boolean') {
+    throw unknownUndici('its parser')
+  }
+  return parser
+}
+
+function unknownUndici(what: string): RequestException {
+  return new RequestException(`This version of undici is not built as @entreat/core expects (${what}): install undici ^7.30`)
+}
+
+/**
+ * Edits the head of the next request that undici writes to a socket: for lines that it refuses to write itself.
+ *
+ * @param edit - gets the text that undici was about to write, which begins with the request line.
+ */
+export function editNextHead(socket: Socket, edit: (head: string) => string): void {
+  const write = (head: string, ...rest: unknown[]): boolean => {
+    Reflect.deleteProperty(socket, 'write')
+    return (socket.write as (...args: unknown[]) => boolean)(edit(head), ...rest)
+  }
+  Object.defineProperty(socket, 'write', { value: write, configurable: true, writable: true })
+}
