@@ -107,23 +107,31 @@ function covers(entry: string, host: Host, port: number | null): boolean {
   if (entry.includes('/')) return host.address !== null && isInNetwork(host.address, entry)
   const { host: entryHost, port: entryPort } = splitPort(entry)
   if (entryPort !== null && entryPort !== port) return false
-  const named = readHost(entryHost.replace(/^\.+/, ''))
-  if (named.name === '') return false
-  if (host.name === named.name || host.name.endsWith(`.${named.name}`)) return true
-  if (named.address !== null && host.address !== null && areEqual(named.address, host.address)) return true
-  return host.isLoopback && (named.name === 'localhost' || isLoopbackName(named.address))
+  const name = hostName(entryHost.replace(/^\.+/, ''))
+  if (name === '') return false
+  if (host.name === name || host.name.endsWith(`.${name}`)) return true
+  if (host.address === null && !host.isLoopback) return false
+  const address = parseAddress(name)
+  if (address !== null && host.address !== null && areEqual(address, host.address)) return true
+  return host.isLoopback && (name === 'localhost' || isLoopbackName(address))
 }
 
 function splitPort(entry: string): { host: string; port: number | null } {
+  if (!entry.includes(':')) return { host: entry, port: null }
   const match = /^(\[[^\]]*\]|[^:]*):([0-9]{1,5})$/.exec(entry)
   return match === null ? { host: entry, port: null } : { host: match[1] as string, port: Number(match[2]) }
 }
 
 function readHost(text: string): Host {
-  const name = withoutBrackets(text.toLowerCase()).replace(/\.$/, '')
+  const name = hostName(text)
   const address = parseAddress(name)
   const isLoopback = name === 'localhost' || (address?.length === 4 ? address[0] === 127 : isLoopbackName(address))
   return { name, address, isLoopback }
+}
+
+function hostName(text: string): string {
+  const name = withoutBrackets(text).toLowerCase()
+  return name.endsWith('.') ? name.slice(0, -1) : name
 }
 
 /** Whether an address is the one that stands for the loopback: `127.0.0.1` or `::1`. */

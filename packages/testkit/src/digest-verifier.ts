@@ -126,9 +126,8 @@ export class DigestVerifier {
     for (const name of ['realm', 'nonce', 'uri', 'response']) {
       if (!params.quoted.has(name)) return `${name} is missing or not quoted`
     }
-    for (const name of ['qop', 'nc', 'algorithm']) {
-      if (params.quoted.has(name)) return `${name} is quoted`
-    }
+    // RFC 7616 section 3.4 wants qop and algorithm bare, but clients have always quoted them and servers take it.
+    if (params.quoted.has('nc')) return 'nc is quoted'
     const name = params.values.get('algorithm') ?? 'MD5'
     const algorithm = algorithms.find((offered) => offered.toLowerCase() === name.toLowerCase())
     if (algorithm === undefined) return `The algorithm ${name} was not offered`

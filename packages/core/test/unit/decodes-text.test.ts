@@ -1,5 +1,5 @@
 import { TextDecoder } from 'node:util'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { charsetOf, createTextDecoder, decodeJsonBytes, decodeText, detectEncoding } from '../../src/message/charset.ts'
 import { expectFast, FAMILIES } from './adversarial.ts'

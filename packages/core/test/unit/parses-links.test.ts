@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { indexLinks, parseLinks } from '../../src/message/links.ts'
 import { expectFast, FAMILIES, textOf } from './adversarial.ts'
