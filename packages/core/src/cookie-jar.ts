@@ -107,15 +107,18 @@ export class CookieJar implements Iterable<Cookie> {
   /** Stores a cookie; `null` deletes those of that name. */
   set(name: string, value: string | null, attributes: CookieAttributes = {}): this {
     if (typeof name !== 'string') throw new UsageError(`A cookie's name must be a string, not ${typeof name}`)
+    if (value !== null && typeof value !== 'string') {
+      throw new UsageError(`The value of cookie ${JSON.stringify(name)} must be a string or null`)
+    }
     if (value === null) {
       this.delete(name, attributes)
       return this
     }
     if (attributes.url !== undefined || attributes.domain !== undefined || this.#home !== null) {
-      this.#store(name, String(value), attributes)
+      this.#store(name, value, attributes)
     } else {
       this.#pending = this.#pending.filter((cookie) => cookie.name !== name)
-      this.#pending.push({ name, value: String(value), attributes })
+      this.#pending.push({ name, value, attributes })
     }
     return this
   }
@@ -140,7 +143,7 @@ export class CookieJar implements Iterable<Cookie> {
     if (place.domain === undefined) this.#pending = this.#pending.filter((cookie) => cookie.name !== name)
     const found = this.#matching(name, place)
     const { store } = this.tough
-    for (const cookie of found) this.#sync(() => void store.removeCookie(cookie.domain, cookie.path, cookie.key, noop))
+    for (const cookie of found) this.#sync(() =>  store.removeCookie(cookie.domain, cookie.path, cookie.key, noop))
   }
 
   clear(): void {
@@ -178,7 +181,7 @@ export class CookieJar implements Iterable<Cookie> {
   /** Every stored cookie, as tough-cookie has it. */
   *[Symbol.iterator](): IterableIterator<Cookie> {
     const cookies: Cookie[] = []
-    this.#sync(() => void this.tough.store.getAllCookies((_error, all) => cookies.push(...(all ?? []))))
+    this.#sync(() =>  this.tough.store.getAllCookies((_error, all) => cookies.push(...(all ?? []))))
     yield* cookies
   }
 
@@ -225,7 +228,7 @@ export class CookieJar implements Iterable<Cookie> {
     const jar = new CookieJar()
     for (const one of serialized.cookies) {
       const cookie = Cookie.fromJSON(one)
-      if (cookie !== undefined) void jar.tough.store.putCookie(cookie, noop)
+      if (cookie !== undefined)  jar.tough.store.putCookie(cookie, noop)
     }
     return jar
   }

@@ -17,7 +17,10 @@ type FetchInit = NonNullable<Parameters<typeof globalThis.fetch>[1]>
  */
 export function createFetch(session: Requester): typeof globalThis.fetch {
   return async (input: FetchInput, init: FetchInit = {}) => {
-    const asked = input instanceof globalThis.Request || Object.keys(init).length > 0 ? describe(input, init) : { method: 'GET', url: String(input), options: {} }
+    const asked =
+      input instanceof globalThis.Request || Object.keys(init).length > 0
+        ? describe(input, init)
+        : { method: 'GET', url: String(input), options: {} }
     let response: Response
     try {
       response = await session.request(asked.method, asked.url, { ...asked.options, stream: true })
@@ -53,7 +56,7 @@ function describe(input: FetchInput, init: FetchInit): Asked {
     ...(omits ? { auth: null } : {}),
     ...bodyOf(body, headers),
   }
-  return { method: init.method ?? given?.method ?? 'GET', url: given?.url ?? String(input), options }
+  return { method: init.method ?? given?.method ?? 'GET', url: given?.url ?? (typeof input === 'string' ? input : (input as URL).href), options }
 }
 
 function headersOf(init: FetchInit, given: globalThis.Request | null): Record<string, string | null> {

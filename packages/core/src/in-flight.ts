@@ -15,7 +15,8 @@ export class InFlight {
    * @throws ConnectionError ERR_CLOSED while the Session is closing.
    */
   begin(isStreamed: boolean): () => void {
-    if (this.#closing > 0) throw new ConnectionError('The session is closing: await close() before you use it again', { code: 'ERR_CLOSED' })
+    if (this.#closing > 0)
+      throw new ConnectionError('The session is closing: await close() before you use it again', { code: 'ERR_CLOSED' })
     if (isStreamed) return () => {}
     this.#buffered++
     let running = true

@@ -39,7 +39,16 @@ export {
   UsageError,
   WriteTimeout,
 } from './errors.ts'
-export type { HookInfo, Hooks, RedirectEvent, RedirectHook, RequestHook, ResponseHook, RetryEvent, RetryHook } from './hooks.ts'
+export type {
+  HookInfo,
+  Hooks,
+  RedirectEvent,
+  RedirectHook,
+  RequestHook,
+  ResponseHook,
+  RetryEvent,
+  RetryHook,
+} from './hooks.ts'
 export type { Body, ByteStream, Content } from './message/body.ts'
 export { Headers, type HeadersInit, type HeaderValue } from './message/headers.ts'
 export type { Link } from './message/links.ts'
@@ -47,7 +56,13 @@ export type { Files, FileValue } from './message/multipart.ts'
 export { PreparedRequest } from './message/prepared-request.ts'
 export type { Fields, Params, Scalar } from './message/query.ts'
 export { type Data, Request } from './message/request.ts'
-export { type IterContentOptions, type IterLinesOptions, Response, type ResponseInit, type Timings } from './message/response.ts'
+export {
+  type IterContentOptions,
+  type IterLinesOptions,
+  Response,
+  type ResponseInit,
+  type Timings,
+} from './message/response.ts'
 export type { InferOutput, StandardSchemaV1 } from './message/standard-schema.ts'
 export { codes } from './message/status-codes.ts'
 export type { ProxiesInit } from './proxies.ts'
@@ -57,7 +72,7 @@ export type { SessionState } from './session-state.ts'
 export type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'
 export type { ResolvedTimeout, TimeoutInit, Timeouts } from './timeout.ts'
 export { HTTPAdapter, type HTTPAdapterOptions } from './transport/http-adapter.ts'
-export type { Limits, ResolvedLimits } from './transport/limits.ts'
+export type { Limits, ResolvedLimits } from './limits.ts'
 export type { Cert, Verify } from './transport/tls.ts'
 export {
   type Connection,

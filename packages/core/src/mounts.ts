@@ -22,7 +22,8 @@ export class Mounts {
    * @throws UsageError without a scheme, or for something that is no adapter.
    */
   add(prefix: string, adapter: TransportAdapter, isOwned: boolean): void {
-    if (!isAdapter(adapter)) throw new UsageError(`Cannot mount ${JSON.stringify(prefix)}: the adapter must extend TransportAdapter`)
+    if (!isAdapter(adapter))
+      throw new UsageError(`Cannot mount ${JSON.stringify(prefix)}: the adapter must extend TransportAdapter`)
     const mount: Mount = { ...parsePrefix(prefix), adapter, isOwned }
     const others = this.#mounts.filter((other) => other.prefix !== mount.prefix)
     this.#mounts = [...others, mount].sort((a, b) => b.prefix.length - a.prefix.length)
@@ -45,7 +46,9 @@ function parsePrefix(prefix: string): Pick<Mount, 'prefix' | 'scheme' | 'place'>
   const match = /^([a-z][a-z0-9+.-]*):(?:\/\/)?(.*)$/is.exec(typeof prefix === 'string' ? prefix.trim() : '')
   const [, scheme, rest] = match ?? []
   if (scheme === undefined || !prefix.includes(':') || /^\d+(?:\/|$)/.test(rest ?? '')) {
-    throw new UsageError(`Cannot mount ${JSON.stringify(prefix)}: the prefix needs a scheme, such as https://example.com/`)
+    throw new UsageError(
+      `Cannot mount ${JSON.stringify(prefix)}: the prefix needs a scheme, such as https://example.com/`,
+    )
   }
   const lower = scheme.toLowerCase()
   if (!rest) return { prefix: `${lower}:`, scheme: lower, place: null }

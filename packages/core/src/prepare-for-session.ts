@@ -13,7 +13,12 @@ import type { Session } from './session.ts'
 import type { RequestOptions } from './settings.ts'
 
 /** Prepares a request with a Session's defaults; not yet signed, and without Cookie, which each hop works out for itself. */
-export function prepareForSession(session: Session, method: string, url: string | URL, options: RequestOptions): PreparedRequest {
+export function prepareForSession(
+  session: Session,
+  method: string,
+  url: string | URL,
+  options: RequestOptions,
+): PreparedRequest {
   const target = absoluteUrl(session, url)
   const servesHere = session.baseUrl === undefined || sameCredentialScope(parseUrl(session.baseUrl), parseUrl(target))
   const headers = session.headers.copy()
@@ -47,14 +52,22 @@ function absoluteUrl(session: Session, url: string | URL): string {
  * Adds what can be known before sending: Cookie, and the signature of schemes that need no answer. The unsigned original is kept inside, so that sending it
  * untouched signs anew.
  */
-export async function signForSession(session: Session, original: PreparedRequest, options: ExchangeOptions): Promise<PreparedRequest> {
+export async function signForSession(
+  session: Session,
+  original: PreparedRequest,
+  options: ExchangeOptions,
+): Promise<PreparedRequest> {
   session.cookies.bind(session.baseUrl ?? original.url)
   const signed = original.copy()
   if (!signed.headers.has('cookie')) setCookieHeader(signed, await cookieHeader(signed, session.cookies))
   const { auth } = original
   if (auth !== null && signsOnly(auth)) {
-    const bind = (): Promise<never> => Promise.reject(new AuthenticationError('A connection can only be bound while the request is sent'))
-    await auth.apply(signed, authContext({ recipient: 'origin', request: signed, options, bind, wire: transport(session) }))
+    const bind = (): Promise<never> =>
+      Promise.reject(new AuthenticationError('A connection can only be bound while the request is sent'))
+    await auth.apply(
+      signed,
+      authContext({ recipient: 'origin', request: signed, options, bind, wire: transport(session) }),
+    )
     signed.auth = null
   }
   return signed.signedFrom(original)

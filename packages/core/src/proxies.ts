@@ -74,11 +74,20 @@ function readProxy(text: string): ChosenProxy {
     url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text.replace(/^\/\//, '')}`)
   } catch (error) {
     if (!(error instanceof InvalidURL || error instanceof MissingSchema)) throw error
-    throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`, { cause: error })
+    throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`, {
+      cause: error,
+    })
   }
-  if (url.host === '') throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`)
-  if (/^socks/.test(url.scheme)) throw new InvalidSchema(`SOCKS proxies are not supported yet: ${shown}`)
-  if (url.scheme !== 'http' && url.scheme !== 'https') throw new InvalidURL(`A proxy's scheme must be http or https: ${shown}`)
-  const proxy = { url: `${url.scheme}://${url.host}:${effectivePort(url)}`, scheme: url.scheme, host: dialledHost(url), port: effectivePort(url) }
+  if (url.host === '')
+    throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`)
+  if (url.scheme.startsWith('socks')) throw new InvalidSchema(`SOCKS proxies are not supported yet: ${shown}`)
+  if (url.scheme !== 'http' && url.scheme !== 'https')
+    throw new InvalidURL(`A proxy's scheme must be http or https: ${shown}`)
+  const proxy = {
+    url: `${url.scheme}://${url.host}:${effectivePort(url)}`,
+    scheme: url.scheme,
+    host: dialledHost(url),
+    port: effectivePort(url),
+  }
   return { proxy, auth: userinfoAuth(url.userinfo) }
 }

@@ -7,13 +7,18 @@ import { Retry } from './retry.ts'
 import type { Session } from './session.ts'
 import type { RequestOptions } from './settings.ts'
 import { resolveTimeout } from './timeout.ts'
-import { resolveLimits } from './transport/limits.ts'
+import { resolveLimits } from './limits.ts'
 import type { Verify } from './transport/tls.ts'
 
 /** What sending takes from the request's options, the session's, the environment and the defaults, in this order. */
-export function resolveExchange(session: Session, options: RequestOptions, signal: AbortSignal | undefined): ExchangeOptions {
+export function resolveExchange(
+  session: Session,
+  options: RequestOptions,
+  signal: AbortSignal | undefined,
+): ExchangeOptions {
   const maxRedirects = options.maxRedirects ?? session.maxRedirects
-  if (typeof maxRedirects !== 'number' || !(maxRedirects >= 0)) throw new UsageError('maxRedirects must be a number of 0 or more')
+  if (typeof maxRedirects !== 'number' || !(maxRedirects >= 0))
+    throw new UsageError('maxRedirects must be a number of 0 or more')
   const readsNetrc = session.trustEnv && options.auth !== null
   return {
     stream: options.stream ?? session.stream,
@@ -28,7 +33,9 @@ export function resolveExchange(session: Session, options: RequestOptions, signa
     retry: options.retry === undefined ? session.retry : Retry.from(options.retry),
     proxies: new ProxyRules([options.proxies, session.proxies], session.trustEnv),
     proxyAuth: options.proxyAuth === undefined ? session.proxyAuth : resolveAuth(options.proxyAuth),
-    sensitiveHeaders: options.sensitiveHeaders ? [...session.sensitiveHeaders, ...options.sensitiveHeaders] : session.sensitiveHeaders,
+    sensitiveHeaders: options.sensitiveHeaders
+      ? [...session.sensitiveHeaders, ...options.sensitiveHeaders]
+      : session.sensitiveHeaders,
     environmentAuth: readsNetrc ? netrcAuth : () => null,
     detectEncoding: session.detectEncoding,
     hop: 0,

@@ -27,7 +27,8 @@ export function describeSession(session: Session): SessionState {
     cookies: session.cookies.toJSON(),
     baseUrl: session.baseUrl ?? null,
     timeout: session.timeout,
-    verify: typeof verify === 'boolean' || (typeof verify === 'string' && !verify.includes('-----BEGIN')) ? verify : true,
+    verify:
+      typeof verify === 'boolean' || (typeof verify === 'string' && !verify.includes('-----BEGIN')) ? verify : true,
     stream: session.stream,
     maxRedirects: session.maxRedirects,
     sensitiveHeaders: session.sensitiveHeaders,
@@ -39,6 +40,14 @@ export function describeSession(session: Session): SessionState {
 export function restoreSession(state: SessionState): SessionOptions {
   if (state?.version !== 1) throw new UsageError('Session.fromJSON() takes what toJSON() of this version gave')
   const { cookies, baseUrl, timeout, verify, stream, maxRedirects, sensitiveHeaders, trustEnv } = state
-  const restored = { cookies: CookieJar.fromJSON(cookies), timeout, verify, stream, maxRedirects, sensitiveHeaders, trustEnv }
+  const restored = {
+    cookies: CookieJar.fromJSON(cookies),
+    timeout,
+    verify,
+    stream,
+    maxRedirects,
+    sensitiveHeaders,
+    trustEnv,
+  }
   return baseUrl === null ? restored : { ...restored, baseUrl }
 }

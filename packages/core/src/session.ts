@@ -2,7 +2,7 @@ import type { AuthBase } from './auth/auth-base.ts'
 import { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
 import { CookieJar, type CookiesInit } from './cookie-jar.ts'
 import { defaultHeaders } from './default-headers.ts'
-import { UsageError } from './errors.ts'
+import { redactUrl, UsageError } from './errors.ts'
 import { compose } from './exchange/compose.ts'
 import type { Exchange, ExchangeOptions } from './exchange/exchange.ts'
 import { createFetch } from './fetch.ts'
@@ -32,7 +32,7 @@ import {
 } from './settings.ts'
 import { Deadline, type ResolvedTimeout, resolveTimeout, type TimeoutInit, untilAborted } from './timeout.ts'
 import { HTTPAdapter } from './transport/http-adapter.ts'
-import { type Limits, type ResolvedLimits, resolveLimits } from './transport/limits.ts'
+import { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
 import type { Cert, Verify } from './transport/tls.ts'
 import type { TransportAdapter } from './transport/transport-adapter.ts'
 
@@ -192,12 +192,15 @@ export class Session implements AsyncDisposable {
    */
   async request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     const own = readOptions(options, REQUEST_OPTIONS, 'request()')
-    return this.#run(own, `${String(method).toUpperCase()} ${String(url)}`, () => prepareForSession(this, method, url, own))
+    return this.#run(own, `${method} ${redactUrl(String(url))}`, () =>
+      prepareForSession(this, method, url, own),
+    )
   }
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
   async prepareRequest(request: Request): Promise<PreparedRequest> {
-    if (!(request instanceof Request)) throw new UsageError('prepareRequest() takes a Request: `new Request(method, url, options)`')
+    if (!(request instanceof Request))
+      throw new UsageError('prepareRequest() takes a Request: `new Request(method, url, options)`')
     const own = readOptions(request.options, REQUEST_OPTIONS, 'Request')
     const prepared = prepareForSession(this, request.method, request.url, own)
     return signForSession(this, prepared, resolveExchange(this, own, undefined))
@@ -207,12 +210,13 @@ export class Session implements AsyncDisposable {
   async send(prepared: PreparedRequest, options?: SendOptions): Promise<Response> {
     if (!isPreparedRequest(prepared)) throw new UsageError('You can only send PreparedRequests.')
     const own = readOptions(options, SEND_OPTIONS, 'send()')
-    return this.#run(own, `${prepared.method} ${prepared.url}`, () => prepared.unsigned)
+    return this.#run(own, `${prepared.method} ${redactUrl(prepared.url)}`, () => prepared.unsigned)
   }
 
   async #run(options: RequestOptions, what: string, prepared: () => PreparedRequest): Promise<Response> {
     const end = this.#inFlight.begin(options.stream ?? this.stream)
-    const total = options.timeout === undefined ? this.#timeout.total : resolveTimeout(options.timeout, this.#timeout).total
+    const total =
+      options.timeout === undefined ? this.#timeout.total : resolveTimeout(options.timeout, this.#timeout).total
     const deadline = total === null && options.signal === undefined ? null : new Deadline(total, options.signal, what)
     try {
       deadline?.signal.throwIfAborted()

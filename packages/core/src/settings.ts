@@ -9,7 +9,7 @@ import type { Data } from './message/request.ts'
 import type { ProxiesInit } from './proxies.ts'
 import type { Retry } from './retry.ts'
 import type { TimeoutInit } from './timeout.ts'
-import type { Limits } from './transport/limits.ts'
+import type { Limits } from './limits.ts'
 import type { Cert, Verify } from './transport/tls.ts'
 
 /** What a caller of `send()` may say. */
@@ -85,7 +85,13 @@ export interface SessionOptions {
 }
 
 /** Headers that usually hold secrets, beside Authorization and Cookie. */
-export const SENSITIVE_HEADERS: readonly string[] = ['X-Api-Key', 'Api-Key', 'X-Auth-Token', 'X-Access-Token', 'X-Amz-Security-Token']
+export const SENSITIVE_HEADERS: readonly string[] = [
+  'X-Api-Key',
+  'Api-Key',
+  'X-Auth-Token',
+  'X-Access-Token',
+  'X-Amz-Security-Token',
+]
 
 /** The names that `send()` knows. */
 export const SEND_OPTIONS: ReadonlySet<string> = new Set<keyof SendOptions>([
@@ -104,7 +110,18 @@ export const SEND_OPTIONS: ReadonlySet<string> = new Set<keyof SendOptions>([
 /** The names that requests know. */
 export const REQUEST_OPTIONS: ReadonlySet<string> = new Set<string>([
   ...SEND_OPTIONS,
-  ...(['params', 'headers', 'cookies', 'data', 'json', 'files', 'auth', 'maxRedirects', 'hooks', 'sensitiveHeaders'] satisfies (keyof RequestOptions)[]),
+  ...([
+    'params',
+    'headers',
+    'cookies',
+    'data',
+    'json',
+    'files',
+    'auth',
+    'maxRedirects',
+    'hooks',
+    'sensitiveHeaders',
+  ] satisfies (keyof RequestOptions)[]),
 ])
 
 /** The names that `new Session()` knows. */

@@ -42,7 +42,10 @@ export class DigestAuth extends AuthBase {
     this.#password = password
   }
 
-  override async *authFlow(request: PreparedRequest, context: AuthContext): AsyncGenerator<PreparedRequest, void, Response> {
+  override async *authFlow(
+    request: PreparedRequest,
+    context: AuthContext,
+  ): AsyncGenerator<PreparedRequest, void, Response> {
     const key = `${context.recipient} ${request.origin}`
     let session = this.#sessions.get(key) ?? null
     if (session !== null) await this.#sign(request, context, session)
@@ -87,7 +90,9 @@ export class DigestAuth extends AuthBase {
     if (algorithm.isSession) key = hash(`${key}:${nonce}:${cnonce}`)
     let target = `${request.method}:${uri}`
     if (qop === 'auth-int') target += `:${hash((await request.body?.bytes(MOST_HASHED_BYTES)) ?? '')}`
-    return qop === null ? hash(`${key}:${nonce}:${hash(target)}`) : hash(`${key}:${nonce}:${nc}:${cnonce}:${qop}:${hash(target)}`)
+    return qop === null
+      ? hash(`${key}:${nonce}:${hash(target)}`)
+      : hash(`${key}:${nonce}:${nc}:${cnonce}:${qop}:${hash(target)}`)
   }
 }
 
@@ -142,6 +147,9 @@ function quote(text: string): string {
 function username(name: string): string {
   // eslint-disable-next-line no-control-regex
   if (/^[\x20-\x7e]*$/.test(name)) return `username="${quote(name)}"`
-  const encoded = encodeURIComponent(name).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
   return `username*=UTF-8''${encoded}`
 }

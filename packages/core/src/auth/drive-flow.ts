@@ -41,7 +41,8 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
         legs.push(answer)
         answer = null
       }
-      if (legs.length >= MOST_LEGS) throw new AuthenticationError(`${auth.constructor.name} sent ${MOST_LEGS} requests and was still not done`)
+      if (legs.length >= MOST_LEGS)
+        throw new AuthenticationError(`${auth.constructor.name} sent ${MOST_LEGS} requests and was still not done`)
       refuseSecondSending(step.value, sent)
       try {
         answer = await send(step.value)

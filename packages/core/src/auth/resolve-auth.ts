@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts'
 import { decodePercent } from '../message/percent.ts'
-import { AuthBase, isAuth } from './auth-base.ts'
+import type { AuthBase} from './auth-base.ts';
+import { isAuth } from './auth-base.ts'
 import { BasicAuth } from './basic.ts'
 import { type AuthFunction, CallableAuth } from './callable-auth.ts'
 
@@ -20,7 +21,7 @@ export function resolveAuth(init: AuthInit): AuthBase | null {
   if (init === null) return null
   if (isAuth(init)) return init
   if (typeof init === 'function') return new CallableAuth(init)
-  if (Array.isArray(init) && init.length === 2) return new BasicAuth(init[0] as string, init[1] as string)
+  if (Array.isArray(init) && init.length === 2) return new BasicAuth(init[0], init[1])
   throw new UsageError('auth must be an AuthBase, [user, password], a function of the request, or null')
 }
 

@@ -34,7 +34,16 @@ export function authContext({ recipient, request, options, bind, wire }: AuthCon
     send: async (outOfBand, wanted = {}) => {
       const timeout = wanted.timeout ?? resolveTimeout({ total: OUT_OF_BAND_MS })
       const signal = wanted.signal ?? AbortSignal.timeout(timeout.total ?? OUT_OF_BAND_MS)
-      const own = { ...options, ...wanted, timeout, signal, stream: false, connection: undefined, proxyFlow: undefined, proxy: null }
+      const own = {
+        ...options,
+        ...wanted,
+        timeout,
+        signal,
+        stream: false,
+        connection: undefined,
+        proxyFlow: undefined,
+        proxy: null,
+      }
       const response = await wire(outOfBand, withProxy(outOfBand, own))
       await response.read()
       return response

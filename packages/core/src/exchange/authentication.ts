@@ -19,7 +19,8 @@ export function authentication(next: Exchange, wire: Exchange, context: Exchange
     const signed = request.copy()
     const { auth } = request
     const hop = withProxy(request, options)
-    const proxyAuth = hop.proxy === null ? null : (options.proxyAuth ?? options.proxies.select(request.parsedUrl)?.auth ?? null)
+    const proxyAuth =
+      hop.proxy === null ? null : (options.proxyAuth ?? options.proxies.select(request.parsedUrl)?.auth ?? null)
     if (auth === null && proxyAuth === null) return next(signed, hop)
 
     const exchange = new SignedExchange(next, wire, context, hop)
@@ -48,7 +49,8 @@ class SignedExchange {
     if (ownsCookie) await this.#refreshCookies(request)
     const send = this.#senderThroughProxy(request, proxyAuth)
     try {
-      const response = auth === null ? await send(request) : await this.#signed(request, auth, 'origin', send, ownsCookie)
+      const response =
+        auth === null ? await send(request) : await this.#signed(request, auth, 'origin', send, ownsCookie)
       this.#lease.endWith(response)
       return response
     } catch (error) {
@@ -63,13 +65,17 @@ class SignedExchange {
   }
 
   /** How a leg travels: straight down, inside the proxy's own flow (plain http), or with a flow for the tunnel (https). */
-  #senderThroughProxy(request: PreparedRequest, proxyAuth: AuthBase | null): (leg: PreparedRequest) => Promise<Response> {
+  #senderThroughProxy(
+    request: PreparedRequest,
+    proxyAuth: AuthBase | null,
+  ): (leg: PreparedRequest) => Promise<Response> {
     if (proxyAuth === null) return (leg) => this.#send(leg)
     if (request.parsedUrl.scheme === 'http') {
       if (request.headers.has('proxy-authorization')) return (leg) => this.#send(leg)
       return (leg) => this.#signed(leg, proxyAuth, 'proxy', (inner) => this.#send(inner), false)
     }
-    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> => this.#signed(connect, proxyAuth, 'proxy', leg, false)
+    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> =>
+      this.#signed(connect, proxyAuth, 'proxy', leg, false)
     const proxyFlow: ProxyFlow = Object.assign(flow, { poolKey: proxyAuth.poolKey })
     return (leg) => this.#send(leg, proxyFlow)
   }

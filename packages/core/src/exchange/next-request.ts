@@ -17,7 +17,11 @@ const SCOPED = ['Authorization', 'Host']
  * @throws InvalidURL, MissingSchema or InvalidSchema for a target that cannot be followed; UnrewindableBodyError if the body would have to be sent again.
  * @see RFC 9110 section 15.4
  */
-export function nextRequest(request: PreparedRequest, response: Response, options: ExchangeOptions): PreparedRequest | null {
+export function nextRequest(
+  request: PreparedRequest,
+  response: Response,
+  options: ExchangeOptions,
+): PreparedRequest | null {
   const location = response.isRedirect ? response.headers.get('location') : null
   if (location === null || location === '') return null
   const url = redirectTarget(location, request)
@@ -46,11 +50,17 @@ function redirectTarget(location: string, request: PreparedRequest): ParsedUrl {
     // Header values are Latin-1 text of bytes that servers mean as UTF-8.
     text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(location, 'latin1'))
   } catch (error) {
-    throw new InvalidURL(`${request.method} ${redactUrl(request.url)}: the Location of the redirect is not UTF-8`, { cause: error, request })
+    throw new InvalidURL(`${request.method} ${redactUrl(request.url)}: the Location of the redirect is not UTF-8`, {
+      cause: error,
+      request,
+    })
   }
   const target = resolveUrl(text, base)
   if (target.scheme !== 'http' && target.scheme !== 'https' && target.scheme !== base.scheme) {
-    throw new InvalidSchema(`No connection adapters were found for ${JSON.stringify(redactUrl(target.href))}: a redirect may not leave http`, { request })
+    throw new InvalidSchema(
+      `No connection adapters were found for ${JSON.stringify(redactUrl(target.href))}: a redirect may not leave http`,
+      { request },
+    )
   }
   return target.fragment === null ? withFragment(target, base.fragment) : target
 }

@@ -59,7 +59,11 @@ async function runResponseHooks(response: Response, request: PreparedRequest, in
 }
 
 /** The request to go on with; `null` if this response is the result. */
-async function redirectOf(request: PreparedRequest, response: Response, options: ExchangeOptions): Promise<PreparedRequest | null> {
+async function redirectOf(
+  request: PreparedRequest,
+  response: Response,
+  options: ExchangeOptions,
+): Promise<PreparedRequest | null> {
   if (!isFollowed(response)) return null
   if (!options.allowRedirects) {
     response.next = nextOrNothing(request, response, options)

@@ -1,12 +1,4 @@
-import {
-  ConnectionError,
-  RequestException,
-  RetryError,
-  SSLError,
-  Timeout,
-  TotalTimeout,
-  redactUrl,
-} from '../errors.ts'
+import { ConnectionError, RequestException, RetryError, SSLError, Timeout, TotalTimeout, redactUrl } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { isIdempotent, parseRetryAfter, type Retry, type RetryReason } from '../retry.ts'
@@ -14,7 +6,9 @@ import { delay } from '../timeout.ts'
 import type { Exchange, ExchangeOptions } from './exchange.ts'
 
 /** What one attempt came to. */
-type Outcome = { readonly response: Response; readonly error?: undefined } | { readonly error: unknown; readonly response?: undefined }
+type Outcome =
+  | { readonly response: Response; readonly error?: undefined }
+  | { readonly error: unknown; readonly response?: undefined }
 
 /** Repeats what is safe to repeat. Above authentication, so that every attempt is signed anew. */
 export function retries(next: Exchange): Exchange {
@@ -23,7 +17,9 @@ export function retries(next: Exchange): Exchange {
     if (retry === null) return withStaleRepeat(next, request, options)
     const made: Record<RetryReason, number> = { connect: 0, read: 0, status: 0, other: 0 }
     for (let attempt = 0; ; attempt++) {
-      const outcome = await tried(() => withStaleRepeat(next, request, attempt === 0 ? options : { ...options, attempt }))
+      const outcome = await tried(() =>
+        withStaleRepeat(next, request, attempt === 0 ? options : { ...options, attempt }),
+      )
       const reason = retryReason(retry, request, outcome)
       if (reason === null) return settle(outcome)
       if (retry.isExhausted(made, reason)) return exhausted(retry, request, outcome)
@@ -57,7 +53,8 @@ async function withStaleRepeat(next: Exchange, request: PreparedRequest, options
   try {
     return await next(request, options)
   } catch (error) {
-    if (!(error instanceof ConnectionError) || error.connectionReused !== true || error.responseStarted !== false) throw error
+    if (!(error instanceof ConnectionError) || error.connectionReused !== true || error.responseStarted !== false)
+      throw error
     const isSafe = isIdempotent(request.method) || error.requestBytesSent === 0
     if (!isSafe || !request.isReplayable || options.signal?.aborted === true) throw error
     return next(request, options)
@@ -68,7 +65,9 @@ async function withStaleRepeat(next: Exchange, request: PreparedRequest, options
 function retryReason(retry: Retry, request: PreparedRequest, { response, error }: Outcome): RetryReason | null {
   if (response !== undefined) {
     if (!request.isReplayable) return null
-    return retry.retriesStatus(request.method, response.statusCode, response.headers.has('retry-after')) ? 'status' : null
+    return retry.retriesStatus(request.method, response.statusCode, response.headers.has('retry-after'))
+      ? 'status'
+      : null
   }
   if (!(error instanceof RequestException) || error instanceof TotalTimeout || error instanceof SSLError) return null
   if (!(error instanceof ConnectionError || error instanceof Timeout) || error.code === 'ERR_CLOSED') return null
@@ -84,7 +83,12 @@ function waitBefore(retry: Retry, attempt: number, response: Response | undefine
   return asked > retry.maxRetryAfterMs ? null : asked
 }
 
-async function isWanted(request: PreparedRequest, { response, error }: Outcome, attempt: number, delayMs: number): Promise<boolean> {
+async function isWanted(
+  request: PreparedRequest,
+  { response, error }: Outcome,
+  attempt: number,
+  delayMs: number,
+): Promise<boolean> {
   const told = response === undefined ? { error: error as Error } : { response }
   for (const hook of request.hooks.retry) {
     if ((await hook({ attempt, delayMs, ...told })) === false) return false
@@ -94,7 +98,11 @@ async function isWanted(request: PreparedRequest, { response, error }: Outcome, 
 
 function exhausted(retry: Retry, request: PreparedRequest, outcome: Outcome): Response {
   const { response } = outcome
-  if (response === undefined || !retry.raiseOnStatus || !retry.statusForcelist.has(response.statusCode)) return settle(outcome)
+  if (response === undefined || !retry.raiseOnStatus || !retry.statusForcelist.has(response.statusCode))
+    return settle(outcome)
   response.close()
-  throw new RetryError(`${request.method} ${redactUrl(request.url)}: retries used up, the last answer was ${response.statusCode}`, { response })
+  throw new RetryError(
+    `${request.method} ${redactUrl(request.url)}: retries used up, the last answer was ${response.statusCode}`,
+    { response },
+  )
 }

@@ -1,5 +1,4 @@
 import { UsageError } from '../errors.ts'
-import type { Response } from '../message/response.ts'
 import type { Connection, TransportAdapter } from '../transport/transport-adapter.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
@@ -25,6 +24,8 @@ export function withProxy(request: PreparedRequest, options: ExchangeOptions): E
   return proxy === options.proxy ? options : { ...options, proxy }
 }
 
-function contractBroken(carrier: TransportAdapter | Connection, response: Response | undefined): UsageError {
-  return new UsageError(`${carrier.constructor.name}.send() must resolve with a Response, not ${String(response)} (rule 4.2.3)`)
+function contractBroken(carrier: TransportAdapter | Connection, response: unknown): UsageError {
+  return new UsageError(
+    `${carrier.constructor.name}.send() must resolve with a Response, not ${typeof response} (rule 4.2.3)`,
+  )
 }

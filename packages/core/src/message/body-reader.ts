@@ -40,9 +40,12 @@ export class BodyReader {
     }
     if (this.#state === 'consumed') throw this.#consumed()
     if (this.#state === 'closed') return NOTHING
-    throw new ContentNotReadError('The body of this streamed response has not been read: `await response.read()` first', {
-      response: this.#response,
-    })
+    throw new ContentNotReadError(
+      'The body of this streamed response has not been read: `await response.read()` first',
+      {
+        response: this.#response,
+      },
+    )
   }
 
   /** Reads and decodes what is left. */
@@ -105,7 +108,8 @@ export class BodyReader {
     const pieces = this.#openPieces()
     const spans = this.#codings().length > 0 || !this.#response.headers.has('transfer-encoding')
     try {
-      for (let piece = await pieces.take(chunkSize, spans); piece !== null; piece = await pieces.take(chunkSize, spans)) yield piece
+      for (let piece = await pieces.take(chunkSize, spans); piece !== null; piece = await pieces.take(chunkSize, spans))
+        yield piece
     } catch (error) {
       this.#state = 'consumed'
       this.#finish()
@@ -147,7 +151,13 @@ export class BodyReader {
   }
 
   get isDone(): boolean {
-    return this.#failure !== null || this.#received !== null || this.#decoded !== null || this.#state === 'consumed' || this.#state === 'closed'
+    return (
+      this.#failure !== null ||
+      this.#received !== null ||
+      this.#decoded !== null ||
+      this.#state === 'consumed' ||
+      this.#state === 'closed'
+    )
   }
 
   /** Calls back once the body has been read, has failed, or was closed. */
@@ -176,7 +186,9 @@ export class BodyReader {
   }
 
   #consumed(): StreamConsumedError {
-    return new StreamConsumedError('The content of this response was already consumed by iterating over it', { response: this.#response })
+    return new StreamConsumedError('The content of this response was already consumed by iterating over it', {
+      response: this.#response,
+    })
   }
 }
 

@@ -12,14 +12,20 @@ export interface ByteSource {
 }
 
 /** What a third-party adapter may hand over as a body. */
-export type ResponseBody = Uint8Array | string | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | ByteSource | null
+export type ResponseBody =
+  | Uint8Array
+  | string
+  | AsyncIterable<Uint8Array>
+  | ReadableStream<Uint8Array>
+  | ByteSource
+  | null
 
 /** Makes a source of any body. */
 export function sourceOf(body: ResponseBody | undefined): ByteSource {
   if (body === null || body === undefined) return new BytesSource(EMPTY)
   if (typeof body === 'string') return new BytesSource(Buffer.from(body))
   if (body instanceof Uint8Array) return new BytesSource(body)
-  if ('collect' in body && 'read' in body && !(body instanceof Readable)) return body as ByteSource
+  if ('collect' in body && 'read' in body && !(body instanceof Readable)) return body
   if (Symbol.asyncIterator in body) return new IterableSource(body as AsyncIterable<Uint8Array>)
   throw new UsageError('The body of a Response must be bytes, text, a stream, an async iterable, or null')
 }

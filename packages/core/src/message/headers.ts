@@ -243,7 +243,7 @@ function* entriesOf(init: HeadersInit): Iterable<[string, HeaderValue | null]> {
       if (!Array.isArray(pair) || pair.length !== 2) {
         throw new InvalidHeader('Headers given as a list must be [name, value] pairs')
       }
-      yield [pair[0] as string, pair[1] as HeaderValue | null]
+      yield [pair[0], pair[1]]
     }
   } else {
     for (const name of Object.keys(init)) yield [name, (init as Record<string, HeaderValue | null>)[name] ?? null]

@@ -80,7 +80,12 @@ function filePart(name: string, file: FileValue): Part | null {
     if (content === null || content === undefined) return null
     return { head: partHead(name, guessFilename(content) ?? name, typeOf(content)), body: createBody(content) }
   }
-  const [filename, content, type, headers] = file as unknown as readonly [string | null, Content | null, string?, HeadersInit?]
+  const [filename, content, type, headers] = file as unknown as readonly [
+    string | null,
+    Content | null,
+    string?,
+    HeadersInit?,
+  ]
   if (file.length < 2 || file.length > 4) {
     throw new UsageError(`files.${name} must be content or [filename, content, type?, headers?]`)
   }

@@ -12,7 +12,7 @@ export const QUERY_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB
 /** Those that a query given as text may hold: Requests lets brackets pass. */
 export const RAW_QUERY_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB_DELIMS}:@/?[]`)
 
-const UNRESERVED_BYTES = new Set([...UNRESERVED].map((character) => character.charCodeAt(0)))
+const UNRESERVED_BYTES = new Set(Buffer.from(UNRESERVED))
 const ESCAPES = /%[0-9a-fA-F]{2}/g
 const PLAIN = /^[A-Za-z0-9\-._~/]*$/
 

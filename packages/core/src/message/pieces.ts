@@ -66,7 +66,10 @@ export async function joinPieces(pieces: Pieces, maxBytes: number, giveUp: () =>
 }
 
 /** Pieces of bytes as pieces of text; a character cut in two comes with the later piece. */
-export async function* textPieces(pieces: AsyncIterable<Buffer>, encoding: string): AsyncGenerator<string, void, undefined> {
+export async function* textPieces(
+  pieces: AsyncIterable<Buffer>,
+  encoding: string,
+): AsyncGenerator<string, void, undefined> {
   const decoder = createTextDecoder(encoding)
   for await (const piece of pieces) {
     const text = decoder.decode(piece)

@@ -50,7 +50,7 @@ function* pairsOf(fields: URLSearchParams | Fields, where: string): Iterable<rea
     for (const pair of fields) {
       if (!Array.isArray(pair) || pair.length !== 2)
         throw new UsageError(`${where} given as a list must be [name, value] pairs`)
-      yield pair as unknown as readonly [Scalar, unknown]
+      yield pair
     }
   } else if (typeof fields === 'object' && fields !== null) {
     for (const name of Object.keys(fields)) yield [name, (fields as Record<string, unknown>)[name]]

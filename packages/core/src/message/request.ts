@@ -4,7 +4,7 @@ import { InvalidHeader, InvalidJSONError, UsageError } from '../errors.ts'
 import { combineHooks, type Hooks } from '../hooks.ts'
 import type { RequestOptions } from '../settings.ts'
 import { type Body, type Content, createBody, isStream, withLength } from './body.ts'
-import { Headers, type HeadersInit } from './headers.ts'
+import { Headers } from './headers.ts'
 import { encodeMultipart, type Files } from './multipart.ts'
 import { PreparedRequest } from './prepared-request.ts'
 import { encodeFields, encodeParams, type Fields, type Params } from './query.ts'
@@ -44,7 +44,7 @@ export class Request {
   async prepare(): Promise<PreparedRequest> {
     const { params, headers, data, json, files, auth, cookies, hooks } = this.options
     const parts = { method: this.method, url: this.url, params, data, json, files, auth, cookies, hooks: [hooks] }
-    const prepared = prepare({ ...parts, headers: headers ? new Headers().merge(headers as HeadersInit) : null })
+    const prepared = prepare({ ...parts, headers: headers ? new Headers().merge(headers) : null })
     const jar = prepared.cookies
     if (jar !== null && !prepared.headers.has('cookie')) {
       const header = await jar.header(prepared.parsedUrl)
@@ -59,8 +59,7 @@ const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Z]+$/
 
 /** Prepares in the order of Requests: method, URL, headers, cookies, body, auth, hooks. */
 export function prepare(parts: RequestParts): PreparedRequest {
-  const method = String(parts.method).toUpperCase()
-  if (!METHOD.test(method)) throw new UsageError(`Method ${JSON.stringify(String(parts.method))} is not a token (RFC 9110 section 9.1)`)
+  const method = checkedMethod(parts.method)
   const given = parseUrl(parts.url instanceof Uint8Array ? Buffer.from(parts.url).toString('utf8') : String(parts.url))
   const url = parts.params === null || parts.params === undefined ? given : withQuery(given, encodeParams(parts.params))
   const headers = parts.headers ?? new Headers()
@@ -70,9 +69,23 @@ export function prepare(parts: RequestParts): PreparedRequest {
   const hooks = combineHooks(parts.hooks?.[0], parts.hooks?.[1])
   const cookies = parts.cookies ? CookieJar.from(parts.cookies) : null
   cookies?.bind(url.href)
-  const request = new PreparedRequest({ method, url, headers, auth, hooks, cookies, body: withGivenFraming(body, headers) })
+  const request = new PreparedRequest({
+    method,
+    url,
+    headers,
+    auth,
+    hooks,
+    cookies,
+    body: withGivenFraming(body, headers),
+  })
   request.frame()
   return request
+}
+
+function checkedMethod(given: unknown): string {
+  const method = typeof given === 'string' ? given.toUpperCase() : ''
+  if (METHOD.test(method)) return method
+  throw new UsageError(`Method ${JSON.stringify(given)} is not a token (RFC 9110 section 9.1)`)
 }
 
 function prepareBody(parts: RequestParts, headers: Headers): Body | null {
@@ -109,9 +122,18 @@ function dataBody(data: Exclude<Data, FormData>, headers: Headers): Body {
 }
 
 function multipartBody(data: Data | null, files: Files | FormData, headers: Headers): Body {
-  if (typeof data === 'string') throw new UsageError('Data must not be a string when files are given: use a record or pairs of form fields')
-  if (data instanceof FormData || data instanceof Blob || data instanceof Uint8Array || typeof data === 'function' || (isStream(data) && !(data instanceof URLSearchParams))) {
-    throw new UsageError('Streamed bodies and files are mutually exclusive: give data as a record or pairs of form fields')
+  if (typeof data === 'string')
+    throw new UsageError('Data must not be a string when files are given: use a record or pairs of form fields')
+  if (
+    data instanceof FormData ||
+    data instanceof Blob ||
+    data instanceof Uint8Array ||
+    typeof data === 'function' ||
+    (isStream(data) && !(data instanceof URLSearchParams))
+  ) {
+    throw new UsageError(
+      'Streamed bodies and files are mutually exclusive: give data as a record or pairs of form fields',
+    )
   }
   const own = /^multipart\/form-data\s*;.*\bboundary="?([^";\s]+)/i.exec(headers.get('content-type') ?? '')?.[1]
   const { body, contentType } = encodeMultipart(data as Fields | URLSearchParams | null, files, own)
@@ -151,17 +173,22 @@ function withGivenFraming(body: Body | null, headers: Headers): Body | null {
   const length = headers.get('content-length')
   const coding = headers.get('transfer-encoding')
   if (coding !== null) {
-    if (coding.toLowerCase() !== 'chunked') throw new InvalidHeader(`Transfer-Encoding: ${coding} cannot be sent: only chunked can`)
-    if (length !== null) throw new InvalidHeader('Content-Length and Transfer-Encoding contradict each other: give one of them')
-    if (body === null || body.length !== null) throw new InvalidHeader('Transfer-Encoding: chunked contradicts a body of known length')
+    if (coding.toLowerCase() !== 'chunked')
+      throw new InvalidHeader(`Transfer-Encoding: ${coding} cannot be sent: only chunked can`)
+    if (length !== null)
+      throw new InvalidHeader('Content-Length and Transfer-Encoding contradict each other: give one of them')
+    if (body === null || body.length !== null)
+      throw new InvalidHeader('Transfer-Encoding: chunked contradicts a body of known length')
     return body
   }
   if (length === null) return body
   if (body === null) {
-    if (length !== '0') throw new InvalidHeader(`Content-Length: ${length.slice(0, 20)} contradicts a request without body`)
+    if (length !== '0')
+      throw new InvalidHeader(`Content-Length: ${length.slice(0, 20)} contradicts a request without body`)
     return null
   }
   if (body.length !== null) return body
-  if (!/^[0-9]{1,15}$/.test(length)) throw new InvalidHeader(`Content-Length: ${length.slice(0, 20)} is not a number of bytes`)
+  if (!/^[0-9]{1,15}$/.test(length))
+    throw new InvalidHeader(`Content-Length: ${length.slice(0, 20)} is not a number of bytes`)
   return withLength(body, Number(length))
 }

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { CookieJar } from '../cookie-jar.ts'
 import { HTTPError, InvalidJSONError, JSONDecodeError, redactUrl, UsageError } from '../errors.ts'
-import { DEFAULT_LIMITS, type ResolvedLimits } from '../transport/limits.ts'
+import { DEFAULT_LIMITS, type ResolvedLimits } from '../limits.ts'
 import { BodyReader } from './body-reader.ts'
 import { type ResponseBody, sourceOf } from './byte-source.ts'
 import { charsetOf, decodeJsonBytes, decodeText, detectEncoding } from './charset.ts'
@@ -166,10 +166,14 @@ export class Response implements AsyncDisposable {
     try {
       value = JSON.parse(text)
     } catch (error) {
-      throw new JSONDecodeError(`${this.#describe()} is not JSON (${text.length} characters of ${this.headers.get('content-type') ?? 'no type'})`, text, {
-        cause: new SyntaxError('Invalid JSON', { cause: (error as Error).name }),
-        response: this,
-      })
+      throw new JSONDecodeError(
+        `${this.#describe()} is not JSON (${text.length} characters of ${this.headers.get('content-type') ?? 'no type'})`,
+        text,
+        {
+          cause: new SyntaxError('Invalid JSON', { cause: (error as Error).name }),
+          response: this,
+        },
+      )
     }
     return schema === undefined ? value : this.#validate(schema, value)
   }
@@ -179,7 +183,9 @@ export class Response implements AsyncDisposable {
     if (result instanceof Promise) throw new UsageError('json(schema) needs a schema that validates synchronously')
     if (result.issues === undefined) return result.value
     const issues = result.issues.map(({ message, path }) => `${path?.map(String).join('.') ?? ''}: ${message}`)
-    throw new InvalidJSONError(`${this.#describe()} does not fit the schema: ${issues.slice(0, 5).join('; ')}`, { response: this })
+    throw new InvalidJSONError(`${this.#describe()} does not fit the schema: ${issues.slice(0, 5).join('; ')}`, {
+      response: this,
+    })
   }
 
   /** Reads the whole body, or what is left of it, into {@link content}. */
@@ -198,9 +204,18 @@ export class Response implements AsyncDisposable {
    * @param chunkSize - bytes a piece; default: as they arrive. A chunked body's pieces do not span its chunks.
    * @throws StreamConsumedError if it was iterated to its end before.
    */
-  iterContent(chunkSize?: number | null, options?: { readonly decodeUnicode?: false }): AsyncGenerator<Buffer, void, undefined>
-  iterContent(chunkSize: number | null | undefined, options: { readonly decodeUnicode: true }): AsyncGenerator<string, void, undefined>
-  iterContent(chunkSize: number | null = null, options: IterContentOptions = {}): AsyncGenerator<Buffer | string, void, undefined> {
+  iterContent(
+    chunkSize?: number | null,
+    options?: { readonly decodeUnicode?: false },
+  ): AsyncGenerator<Buffer, void, undefined>
+  iterContent(
+    chunkSize: number | null | undefined,
+    options: { readonly decodeUnicode: true },
+  ): AsyncGenerator<string, void, undefined>
+  iterContent(
+    chunkSize: number | null = null,
+    options: IterContentOptions = {},
+  ): AsyncGenerator<Buffer | string, void, undefined> {
     if (chunkSize !== null && (!Number.isInteger(chunkSize) || chunkSize < 1)) {
       throw new UsageError(`chunkSize must be a whole number of bytes, 1 or more, or null, not ${inspect(chunkSize)}`)
     }
@@ -257,7 +272,9 @@ export class Response implements AsyncDisposable {
   raiseForStatus(): this {
     if (this.ok) return this
     const side = this.statusCode < 500 ? 'Client' : 'Server'
-    throw new HTTPError(`${this.statusCode} ${side} Error: ${this.reason} for url: ${redactUrl(this.url)}`, { response: this })
+    throw new HTTPError(`${this.statusCode} ${side} Error: ${this.reason} for url: ${redactUrl(this.url)}`, {
+      response: this,
+    })
   }
 
   /** This response as a WHATWG one, which takes over a body that has not been read. */

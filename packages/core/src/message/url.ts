@@ -122,7 +122,10 @@ function parseHost(place: string, text: string): [host: string, port: string] {
   const [, name = '', port = ''] = match
   if (name === '') throw invalid(text, 'no host supplied')
   if (port.length > 5 || Number(port) > 65535) throw invalid(text, `port ${port.slice(0, 10)} is out of range`)
-  return [name.startsWith('[') ? checkedAddress(name, text) : checkedName(name, text), Number(port) === 0 ? '' : String(Number(port))]
+  return [
+    name.startsWith('[') ? checkedAddress(name, text) : checkedName(name, text),
+    Number(port) === 0 ? '' : String(Number(port)),
+  ]
 }
 
 function checkedAddress(bracketed: string, text: string): string {

@@ -13,7 +13,11 @@ export function toWebResponse(response: Response): globalThis.Response {
   const status = response.statusCode
   const hasBody = !NULL_BODY.has(status) && response.request.method !== 'HEAD'
   if (!hasBody && !response.isDone) response.close()
-  const web = new globalThis.Response(hasBody ? webBody(response) : null, { headers, status: status > 599 ? 599 : status, statusText: response.reason })
+  const web = new globalThis.Response(hasBody ? webBody(response) : null, {
+    headers,
+    status: status > 599 ? 599 : status,
+    statusText: response.reason,
+  })
   Object.defineProperties(web, {
     url: { value: response.url.replace(/#.*$/s, '') },
     redirected: { value: response.history.some((earlier) => earlier.isRedirect) },

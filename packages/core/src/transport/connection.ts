@@ -5,7 +5,7 @@ import { ConnectionError, redactUrl } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { dispatch, type Link } from './dispatch.ts'
-import type { ResolvedLimits } from './limits.ts'
+import type { ResolvedLimits } from '../limits.ts'
 import type { Connection, TransportOptions } from './transport-adapter.ts'
 import { guardParser, type ParserGuard } from './undici-guard.ts'
 
@@ -95,7 +95,9 @@ export class HTTPConnection implements Connection, Link {
 
   send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
     if (this.closed || this.#busy) {
-      const why = this.#busy ? 'the connection is still busy with another response' : 'the reserved connection has closed'
+      const why = this.#busy
+        ? 'the connection is still busy with another response'
+        : 'the reserved connection has closed'
       return Promise.reject(
         new ConnectionError(`${request.method} ${redactUrl(request.url)}: ${why}`, {
           cause: this.#closedWith ?? undefined,

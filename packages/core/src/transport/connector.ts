@@ -42,7 +42,13 @@ export function openTcp(address: Address, options: SocketOptions, signal: AbortS
 }
 
 /** Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header. */
-export function openTls(socket: Socket, host: string, settings: TlsSettings, options: SocketOptions, signal: AbortSignal): Promise<Socket> {
+export function openTls(
+  socket: Socket,
+  host: string,
+  settings: TlsSettings,
+  options: SocketOptions,
+  signal: AbortSignal,
+): Promise<Socket> {
   const name = options.servername ?? host
   const secured = connectTls({
     ALPNProtocols: ['http/1.1'],
@@ -52,11 +58,18 @@ export function openTls(socket: Socket, host: string, settings: TlsSettings, opt
     host: name,
     ...(isIP(name) === 0 ? { servername: name } : {}),
   })
-  return settled(secured, 'secureConnect', signal, () => options.verifyPeer?.(secured.getPeerCertificate(true), secured))
+  return settled(secured, 'secureConnect', signal, () =>
+    options.verifyPeer?.(secured.getPeerCertificate(true), secured),
+  )
 }
 
 /** Waits until a socket is ready; destroys it if it fails, is cancelled, or `check` throws. */
-function settled<S extends Socket>(socket: S, ready: 'connect' | 'secureConnect', signal: AbortSignal, check: () => void): Promise<S> {
+function settled<S extends Socket>(
+  socket: S,
+  ready: 'connect' | 'secureConnect',
+  signal: AbortSignal,
+  check: () => void,
+): Promise<S> {
   return new Promise<S>((resolve, reject) => {
     const done = (error: unknown): void => {
       signal.removeEventListener('abort', onAbort)
@@ -65,10 +78,11 @@ function settled<S extends Socket>(socket: S, ready: 'connect' | 'secureConnect'
       socket.on('error', ignore)
       if (error === undefined) return resolve(socket)
       socket.destroy()
-      reject(error as Error)
+      reject(error)
     }
     const onAbort = (): void => done(signal.reason)
-    const onClose = (): void => done(new Error(`the other side closed during the ${ready === 'connect' ? 'connection' : 'TLS handshake'}`))
+    const onClose = (): void =>
+      done(new Error(`the other side closed during the ${ready === 'connect' ? 'connection' : 'TLS handshake'}`))
     socket.once('error', done)
     socket.once('close', onClose)
     socket.once(ready, () => {

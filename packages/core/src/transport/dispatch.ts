@@ -65,7 +65,13 @@ class Leg implements ByteSource {
   #wake: { resolve: (value: never) => void; reject: (error: unknown) => void } | null = null
   readonly #onAbort = (): void => this.#fail(this.#options.signal?.reason)
 
-  constructor(link: Link, request: PreparedRequest, options: TransportOptions, resolve: (response: Response) => void, reject: (error: unknown) => void) {
+  constructor(
+    link: Link,
+    request: PreparedRequest,
+    options: TransportOptions,
+    resolve: (response: Response) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#link = link
     this.#request = request
     this.#options = options
@@ -84,8 +90,14 @@ class Leg implements ByteSource {
       const body = this.#openBody()
       const { method } = this.#request
       this.#refusedLines = head.refused
-      const wire = { path: this.#link.targetOf(this.#request), method: method as Dispatcher.HttpMethod, headers: head.lines, body, reset: false }
-      this.#link.dispatcher.dispatch(wire as Dispatcher.DispatchOptions, this as unknown as Dispatcher.DispatchHandler)
+      const wire = {
+        path: this.#link.targetOf(this.#request),
+        method: method,
+        headers: head.lines,
+        body,
+        reset: false,
+      }
+      this.#link.dispatcher.dispatch(wire as Dispatcher.DispatchOptions, this)
     } catch (error) {
       this.#fail(error)
     }
@@ -103,7 +115,10 @@ class Leg implements ByteSource {
   #sendEmptyChunked(): void {
     const { socket } = this.#link
     if (socket === null || this.#request.body?.length !== null) return
-    editNextHead(socket, (head) => `${head.replace(/(?:content-length: 0\r\n)?\r\n$/, '')}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`)
+    editNextHead(
+      socket,
+      (head) => `${head.replace(/(?:content-length: 0\r\n)?\r\n$/, '')}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    )
   }
 
   // ── undici's raw handler ────────────────────────────────────────────────
@@ -184,16 +199,16 @@ class Leg implements ByteSource {
       if (this.#paused && this.#held <= HIGH_WATER_BYTES / 2) this.#unpause()
       return Promise.resolve(piece)
     }
-    if (this.#hasFailed) return Promise.reject(this.#error as Error)
+    if (this.#hasFailed) return Promise.reject(this.#error)
     if (this.#ended) return Promise.resolve(null)
     return this.#sleep<Uint8Array | null>()
   }
 
   collect(maxBytes: number): Promise<Buffer> {
-    if (this.#hasFailed) return Promise.reject(this.#error as Error)
+    if (this.#hasFailed) return Promise.reject(this.#error)
     if (this.#held > maxBytes) {
       this.#fail(tooLong(maxBytes))
-      return Promise.reject(this.#error as Error)
+      return Promise.reject(this.#error)
     }
     if (this.#ended) return Promise.resolve(this.#joined())
     this.#collectMost = maxBytes
@@ -222,7 +237,7 @@ class Leg implements ByteSource {
 
   #sleep<T>(): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#wake = { resolve: resolve as (value: never) => void, reject }
+      this.#wake = { resolve: resolve, reject }
     })
   }
 
@@ -275,6 +290,9 @@ class Leg implements ByteSource {
   #readTimeout(ms: number | null): ReadTimeout {
     const { method, url } = this.#request
     const where = this.#headSeen ? 'inside the response body' : 'before the response'
-    return new ReadTimeout(`${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${ms} ms, ${where}`, { request: this.#request })
+    return new ReadTimeout(
+      `${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${ms} ms, ${where}`,
+      { request: this.#request },
+    )
   }
 }

@@ -7,7 +7,7 @@ import { dialledHost, effectivePort } from '../message/url.ts'
 import { type ConnectionOwner, HTTPConnection } from './connection.ts'
 import { openTcp, openTls, type SocketOptions } from './connector.ts'
 import { dispatch } from './dispatch.ts'
-import { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
+import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.ts'
 import { networkError, proxyError } from './network-error.ts'
 import { keyOf } from './pool-key.ts'
 import { Pools, type Wanted } from './pools.ts'
@@ -23,7 +23,17 @@ export interface HTTPAdapterOptions extends SocketOptions {
   readonly dispatcher?: Dispatcher
 }
 
-const OPTIONS = ['limits', 'dispatcher', 'tls', 'servername', 'localAddress', 'socketPath', 'lookup', 'onSocket', 'verifyPeer']
+const OPTIONS = [
+  'limits',
+  'dispatcher',
+  'tls',
+  'servername',
+  'localAddress',
+  'socketPath',
+  'lookup',
+  'onSocket',
+  'verifyPeer',
+]
 
 /**
  * HTTP/1.1 over TCP and TLS, directly or through a proxy.
@@ -38,7 +48,8 @@ export class HTTPAdapter extends TransportAdapter {
   constructor(options: HTTPAdapterOptions = {}) {
     super()
     for (const name of Object.keys(options)) {
-      if (!OPTIONS.includes(name)) throw new UsageError(`HTTPAdapter has no option "${name}": it has ${OPTIONS.join(', ')}`)
+      if (!OPTIONS.includes(name))
+        throw new UsageError(`HTTPAdapter has no option "${name}": it has ${OPTIONS.join(', ')}`)
     }
     this.#options = { ...options }
     resolveLimits(options.limits ?? {})
@@ -55,7 +66,8 @@ export class HTTPAdapter extends TransportAdapter {
 
   override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
     checkScheme(request)
-    if (this.#options.dispatcher !== undefined) throw new UsageError('An HTTPAdapter with a dispatcher has no connections to reserve')
+    if (this.#options.dispatcher !== undefined)
+      throw new UsageError('An HTTPAdapter with a dispatcher has no connections to reserve')
     const key = keyOf(request, options, { poolKey })
     const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
     connection.leased = true
@@ -78,7 +90,12 @@ export class HTTPAdapter extends TransportAdapter {
     return this.#options.limits === undefined ? limits : resolveLimits(this.#options.limits, limits)
   }
 
-  async #open(request: PreparedRequest, options: TransportOptions, signal: AbortSignal, owner: ConnectionOwner): Promise<HTTPConnection> {
+  async #open(
+    request: PreparedRequest,
+    options: TransportOptions,
+    signal: AbortSignal,
+    owner: ConnectionOwner,
+  ): Promise<HTTPConnection> {
     const { scheme } = request.parsedUrl
     const isForwarded = options.proxy !== null && scheme === 'http'
     let socket: Socket | undefined
@@ -91,7 +108,13 @@ export class HTTPAdapter extends TransportAdapter {
       return new HTTPConnection(socket, isForwarded ? 'absolute' : 'origin', this.#limits(options.limits), owner)
     } catch (error) {
       socket?.destroy()
-      throw networkError(error, { request, phase: 'connect', connectionReused: false, requestBytesSent: 0, responseStarted: false })
+      throw networkError(error, {
+        request,
+        phase: 'connect',
+        connectionReused: false,
+        requestBytesSent: 0,
+        responseStarted: false,
+      })
     }
   }
 
@@ -123,7 +146,9 @@ export class HTTPAdapter extends TransportAdapter {
 
   #sendThrough(dispatcher: Dispatcher, request: PreparedRequest, options: TransportOptions): Promise<Response> {
     if (options.proxy !== null || options.verify !== true || options.cert !== null) {
-      throw new UsageError('An HTTPAdapter with a dispatcher leaves proxies, verify and cert to it: configure them there')
+      throw new UsageError(
+        'An HTTPAdapter with a dispatcher leaves proxies, verify and cert to it: configure them there',
+      )
     }
     const link = {
       dispatcher,

@@ -23,7 +23,8 @@ export interface Progress {
   readonly freshTls13?: boolean
 }
 
-const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO$|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH)/
+const TLS_CODE =
+  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO$|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH)/
 
 /**
  * The RequestException for what a socket, TLS or the HTTP engine reported, with the original as its cause.
@@ -37,22 +38,35 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
     error.request ??= request
     return error
   }
-  const options: RequestExceptionOptions = { cause: error, request, connectionReused, requestBytesSent, responseStarted }
+  const options: RequestExceptionOptions = {
+    cause: error,
+    request,
+    connectionReused,
+    requestBytesSent,
+    responseStarted,
+  }
   const reason = reasonOf(error)
   if (isTlsError(error)) return new SSLError(`${where}: TLS failed: ${reason}`, options)
   const code = (error as NodeJS.ErrnoException).code ?? ''
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
     return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
   }
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return new InvalidHeader(`${where}: ${reason}`, options)
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED')
+    return new InvalidHeader(`${where}: ${reason}`, options)
   if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
     return new RequestException(`${where}: the body has not the length that Content-Length says`, options)
   }
   if (phase === 'body') return new ChunkedEncodingError(`${where}: the response body broke off: ${reason}`, options)
   if (progress.freshTls13 === true && code === 'UND_ERR_SOCKET') {
-    return new SSLError(`${where}: the server closed right after the TLS handshake: perhaps it wants a client certificate (cert)`, options)
+    return new SSLError(
+      `${where}: the server closed right after the TLS handshake: perhaps it wants a client certificate (cert)`,
+      options,
+    )
   }
-  return new ConnectionError(`${where}: ${phase === 'connect' ? 'could not connect' : 'no response'}: ${reason}`, options)
+  return new ConnectionError(
+    `${where}: ${phase === 'connect' ? 'could not connect' : 'no response'}: ${reason}`,
+    options,
+  )
 }
 
 /** The error for a proxy that could not be reached, or whose tunnel failed. */

@@ -21,10 +21,17 @@ export class OutgoingBody implements AsyncIterableIterator<Uint8Array> {
   #stop: ((reason: unknown) => void) | null = null
   #stopped = false
 
-  constructor(body: AsyncIterable<Uint8Array>, observer: BodyObserver, writeMs: number | null, onStall: (error: Error) => void) {
+  constructor(
+    body: AsyncIterable<Uint8Array>,
+    observer: BodyObserver,
+    writeMs: number | null,
+    onStall: (error: Error) => void,
+  ) {
     this.#iterator = body[Symbol.asyncIterator]()
     this.#observer = observer
-    this.#writeTimer = new StallTimer(writeMs, () => onStall(new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`)))
+    this.#writeTimer = new StallTimer(writeMs, () =>
+      onStall(new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`)),
+    )
   }
 
   [Symbol.asyncIterator](): this {

@@ -9,14 +9,19 @@ import type { TransportOptions } from './transport-adapter.ts'
  *
  * @param bound - the scheme's pool key, for connections that are reserved for it; `null` for those that anybody may use.
  */
-export function keyOf(request: PreparedRequest, options: TransportOptions, bound: { readonly poolKey: unknown } | null): string {
+export function keyOf(
+  request: PreparedRequest,
+  options: TransportOptions,
+  bound: { readonly poolKey: unknown } | null,
+): string {
   const { parsedUrl: url } = request
   const { proxy } = options
   const origin = `${url.scheme}://${url.host}:${effectivePort(url)}`
   let key = proxy === null ? origin : url.scheme === 'http' ? proxy.url : `${origin}|${proxy.url}`
   if (url.scheme === 'https' || proxy?.scheme === 'https') key += `|${tlsIdentity(options.verify, options.cert)}`
   if (proxy !== null && options.proxyFlow !== undefined) key += `|proxy ${identify(options.proxyFlow.poolKey)}`
-  else if (proxy !== null && url.scheme === 'https' && request.headers.has('proxy-authorization')) key += `|proxy ${identify(request.headers.get('proxy-authorization'))}`
+  else if (proxy !== null && url.scheme === 'https' && request.headers.has('proxy-authorization'))
+    key += `|proxy ${identify(request.headers.get('proxy-authorization'))}`
   if (bound !== null) key += `|auth ${identify(bound.poolKey)}`
   return key
 }
@@ -26,7 +31,8 @@ let objects = 0
 
 /** Equal text for equal keys: by value for text and numbers, by identity for objects. */
 function identify(poolKey: unknown): string {
-  if ((typeof poolKey !== 'object' || poolKey === null) && typeof poolKey !== 'function') return `${typeof poolKey}:${String(poolKey)}`
+  if ((typeof poolKey !== 'object' || poolKey === null) && typeof poolKey !== 'function')
+    return `${typeof poolKey}:${String(poolKey)}`
   let id = objectIds.get(poolKey)
   if (id === undefined) objectIds.set(poolKey, (id = ++objects))
   return `object:${id}`

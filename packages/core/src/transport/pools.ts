@@ -1,7 +1,7 @@
 import { ConnectionError, ConnectTimeout, PoolTimeout } from '../errors.ts'
 import type { ResolvedTimeout } from '../timeout.ts'
 import type { ConnectionOwner, HTTPConnection } from './connection.ts'
-import type { ResolvedLimits } from './limits.ts'
+import type { ResolvedLimits } from '../limits.ts'
 
 /** Opens one connection; cancelled through the signal. */
 export type OpenConnection = (signal: AbortSignal, owner: ConnectionOwner) => Promise<HTTPConnection>
@@ -65,7 +65,14 @@ export class Pools implements ConnectionOwner {
     return new Promise((resolve, reject) => {
       const pool = this.#poolFor(wanted.key)
       const fail = (error: unknown): void => this.#leave(pool, waiter, error)
-      const waiter: Waiter = { ...wanted, resolve, reject, timer: undefined, connecting: false, onAbort: () => fail(wanted.signal?.reason) }
+      const waiter: Waiter = {
+        ...wanted,
+        resolve,
+        reject,
+        timer: undefined,
+        connecting: false,
+        onAbort: () => fail(wanted.signal?.reason),
+      }
       wanted.signal?.addEventListener('abort', waiter.onAbort, { once: true })
       pool.waiters.push(waiter)
       this.#serve(pool)
@@ -240,7 +247,8 @@ export class Pools implements ConnectionOwner {
       }
       this.#cancelSurplus(pool)
       for (const connection of pool.all) {
-        if (!connection.socket.closed) sockets.push(new Promise((resolve) => connection.socket.once('close', () => resolve())))
+        if (!connection.socket.closed)
+          sockets.push(new Promise((resolve) => connection.socket.once('close', () => resolve())))
         connection.destroy(closed())
       }
     }

@@ -3,7 +3,7 @@ import { LimitExceededError, ProxyError } from '../errors.ts'
 import { Headers } from '../message/headers.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
-import type { ResolvedLimits } from './limits.ts'
+import type { ResolvedLimits } from '../limits.ts'
 
 /** What came back on a raw socket, and whether the socket can carry another exchange. */
 export interface RawReply {
@@ -16,7 +16,12 @@ export interface RawReply {
  *
  * @throws ProxyError for a reply that is no HTTP/1; LimitExceededError for a head past `limits.headerBytes`.
  */
-export async function exchangeRaw(socket: Socket, request: PreparedRequest, authority: string, limits: ResolvedLimits): Promise<RawReply> {
+export async function exchangeRaw(
+  socket: Socket,
+  request: PreparedRequest,
+  authority: string,
+  limits: ResolvedLimits,
+): Promise<RawReply> {
   socket.write(encodeConnect(request, authority), 'latin1')
   const reader = new SocketReader(socket)
   try {
@@ -25,7 +30,10 @@ export async function exchangeRaw(socket: Socket, request: PreparedRequest, auth
     const { statusCode, reason, headers, version } = head
     const isTunnel = statusCode < 300
     const body = isTunnel ? null : await readBody(reader, headers, limits.drainedBytes)
-    const stays = version === 1 && !/\bclose\b/i.test(headers.get('connection') ?? '') && !/\bclose\b/i.test(headers.get('proxy-connection') ?? '')
+    const stays =
+      version === 1 &&
+      !/\bclose\b/i.test(headers.get('connection') ?? '') &&
+      !/\bclose\b/i.test(headers.get('proxy-connection') ?? '')
     const response = new Response({ request, statusCode, reason, headers, body: body?.bytes ?? null })
     response.limits = limits
     return { response, keepsAlive: isTunnel || (stays && body?.isFramed === true) }
@@ -104,13 +112,15 @@ class SocketReader {
     for (;;) {
       const end = this.indexOf('\r\n')
       if (end !== -1) return this.take(end + 2).toString('latin1', 0, end)
-      if (this.length > maxBytes) throw new LimitExceededError(`the proxy's answer has a head longer than limits.headerBytes = ${maxBytes}`)
+      if (this.length > maxBytes)
+        throw new LimitExceededError(`the proxy's answer has a head longer than limits.headerBytes = ${maxBytes}`)
       if (!(await this.more())) return null
     }
   }
 
   detach(): void {
-    if (this.#bytes.length > 0 && !this.#socket.destroyed && !this.#socket.readableEnded) this.#socket.unshift(this.#bytes)
+    if (this.#bytes.length > 0 && !this.#socket.destroyed && !this.#socket.readableEnded)
+      this.#socket.unshift(this.#bytes)
   }
 }
 
@@ -132,7 +142,8 @@ async function readHead(reader: SocketReader, maxBytes: number): Promise<Head> {
     const colon = line?.indexOf(':') ?? -1
     size += line?.length ?? 0
     if (line === null || colon < 1) throw new ProxyError("the head of the proxy's answer to CONNECT is malformed")
-    if (size > maxBytes) throw new LimitExceededError(`the proxy's answer has a head longer than limits.headerBytes = ${maxBytes}`)
+    if (size > maxBytes)
+      throw new LimitExceededError(`the proxy's answer has a head longer than limits.headerBytes = ${maxBytes}`)
     headers.append(line.slice(0, colon), line.slice(colon + 1).trim())
   }
   return { version: Number(match[1]), statusCode: Number(match[2]), reason: match[3] ?? '', headers }
@@ -147,7 +158,8 @@ interface RawBody {
 async function readBody(reader: SocketReader, headers: Headers, maxBytes: number): Promise<RawBody> {
   if (headers.has('transfer-encoding')) return readChunks(reader, maxBytes)
   const length = headers.get('content-length')
-  if (length !== null && !/^[0-9]{1,15}$/.test(length)) throw new ProxyError("the proxy's answer has an invalid Content-Length")
+  if (length !== null && !/^[0-9]{1,15}$/.test(length))
+    throw new ProxyError("the proxy's answer has an invalid Content-Length")
   const wanted = length === null ? Infinity : Number(length)
   while (reader.length < Math.min(wanted, maxBytes)) if (!(await reader.more())) break
   const isFramed = wanted <= maxBytes && reader.length >= wanted

@@ -14,7 +14,9 @@ export type Cert =
   | { readonly pfx: string | Uint8Array; readonly passphrase?: string }
 
 /** What `tls.connect` is told of trust and of our own certificate. */
-export type TlsSettings = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'pfx'> & { rejectUnauthorized: boolean }
+export type TlsSettings = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'pfx'> & {
+  rejectUnauthorized: boolean
+}
 
 /**
  * Reads CA and client certificate.
@@ -25,7 +27,8 @@ export function tlsSettings(verify: Verify, cert: Cert | null): TlsSettings {
   const settings: TlsSettings = { rejectUnauthorized: verify !== false }
   if (typeof verify === 'string') settings.ca = readAuthorities(verify)
   else if (verify instanceof Uint8Array) settings.ca = Buffer.from(verify)
-  else if (typeof verify !== 'boolean') throw new UsageError('verify must be true, false, or a CA as path, PEM text or bytes')
+  else if (typeof verify !== 'boolean')
+    throw new UsageError('verify must be true, false, or a CA as path, PEM text or bytes')
   if (cert !== null) Object.assign(settings, certificate(cert))
   return settings
 }
@@ -55,12 +58,15 @@ function material(source: string | Uint8Array, what: string): Buffer {
 function readAuthorities(verify: string): Buffer | Buffer[] {
   if (verify.includes('-----BEGIN ')) return Buffer.from(verify)
   const problem = `Could not find a suitable TLS CA certificate bundle, invalid path: ${verify}`
-  if (verify === '') throw new UsageError(`${problem}. An empty string does not turn verification off: use false for that`)
+  if (verify === '')
+    throw new UsageError(`${problem}. An empty string does not turn verification off: use false for that`)
   const stat = statSync(verify, { throwIfNoEntry: false })
   if (stat === undefined) throw new UsageError(problem)
   if (!stat.isDirectory()) return readFile(verify, problem)
   const files = readdirSync(verify, { withFileTypes: true }).filter((entry) => entry.isFile() || entry.isSymbolicLink())
-  return files.map((entry) => readFile(join(verify, entry.name), problem)).filter((bytes) => bytes.includes('-----BEGIN '))
+  return files
+    .map((entry) => readFile(join(verify, entry.name), problem))
+    .filter((bytes) => bytes.includes('-----BEGIN '))
 }
 
 function readFile(path: string, problem: string): Buffer {

@@ -1,7 +1,7 @@
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { ResolvedTimeout } from '../timeout.ts'
-import type { ResolvedLimits } from './limits.ts'
+import type { ResolvedLimits } from '../limits.ts'
 import type { Cert, Verify } from './tls.ts'
 
 /** The proxy of one hop. */

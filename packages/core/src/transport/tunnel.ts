@@ -5,7 +5,7 @@ import { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { dialledHost, effectivePort } from '../message/url.ts'
 import { untilAborted } from '../timeout.ts'
-import type { ResolvedLimits } from './limits.ts'
+import type { ResolvedLimits } from '../limits.ts'
 import { exchangeRaw } from './raw-exchange.ts'
 import type { ProxyFlow, ProxyLeg } from './transport-adapter.ts'
 
@@ -31,7 +31,7 @@ export async function openTunnel(wanted: TunnelWanted): Promise<Socket> {
   const authority = authorityOf(wanted.request)
   const { signal } = wanted
   let socket: Socket | null = null
-  const onAbort = (): void => void (socket as Socket | null)?.destroy()
+  const onAbort = (): void => void (socket)?.destroy()
   signal.addEventListener('abort', onAbort)
   const leg: ProxyLeg = async (request) => {
     socket ??= await wanted.openProxy()

@@ -28,12 +28,16 @@ export interface ParserGuard {
  */
 export function guardParser(socket: Socket): ParserGuard {
   const parser = parserOf(socket)
-  const { onHeadersComplete, finish } = parser
+  const onHeadersComplete = parser.onHeadersComplete.bind(parser)
+  const finish = parser.finish.bind(parser)
   parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) =>
-    onHeadersComplete.call(parser, statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
-  parser.finish = () => (parser.paused ? new Error('the connection closed before the body was read') : finish.call(parser))
+    onHeadersComplete(statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
+  parser.finish = () =>
+    parser.paused ? new Error('the connection closed before the body was read') : finish()
 
-  const undiciEnd = socket.listeners('end').find((listener) => listener.name === 'onHttpSocketEnd') as (() => void) | undefined
+  const undiciEnd = socket.listeners('end').find((listener) => listener.name === 'onHttpSocketEnd') as
+    | (() => void)
+    | undefined
   if (undiciEnd === undefined) throw unknownUndici("its 'end' listener")
   let ended = false
   const passOn = (): void => {
@@ -57,14 +61,20 @@ export function guardParser(socket: Socket): ParserGuard {
 function parserOf(socket: Socket): UndiciParser {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
   const parser = symbol === undefined ? undefined : (socket as unknown as Record<symbol, UndiciParser | null>)[symbol]
-  if (typeof parser?.finish !== 'function' || typeof parser.onHeadersComplete !== 'function' || typeof parser.paused !== 'boolean') {
+  if (
+    typeof parser?.finish !== 'function' ||
+    typeof parser.onHeadersComplete !== 'function' ||
+    typeof parser.paused !== 'boolean'
+  ) {
     throw unknownUndici('its parser')
   }
   return parser
 }
 
 function unknownUndici(what: string): RequestException {
-  return new RequestException(`This version of undici is not built as @entreat/core expects (${what}): install undici ^7.30`)
+  return new RequestException(
+    `This version of undici is not built as @entreat/core expects (${what}): install undici ^7.30`,
+  )
 }
 
 /**

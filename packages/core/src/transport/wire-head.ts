@@ -39,5 +39,7 @@ export function encodeHead(request: PreparedRequest): WireHead {
 }
 
 function unsendable(name: string): InvalidHeader {
-  return new InvalidHeader(`Header ${name} may only be "close" or "keep-alive": other connection options are not supported`)
+  return new InvalidHeader(
+    `Header ${name} may only be "close" or "keep-alive": other connection options are not supported`,
+  )
 }

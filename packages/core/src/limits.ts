@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from './errors.ts'
 
 /** Caps on what a server can make us hold, and on connections. Sizes in bytes. */
 export interface Limits {
