@@ -32,6 +32,8 @@ interface Remembered {
 }
 
 const REMEMBERED = 1000
+/** RFC 6265bis section 5.6: a cookie with neither name nor value is ignored. */
+const NAMELESS_AND_EMPTY = /^[ \t]*=?[ \t]*(?:;|$)/
 
 /**
  * Cookies, stored and chosen by tough-cookie (RFC 6265bis, public suffixes refused), with the short calls of a dictionary.
@@ -60,7 +62,7 @@ export class CookieJar implements Iterable<Cookie> {
     const store = countWrites(new MemoryCookieStore(), () => {
       this.#writes = (this.#writes ?? 0) + 1
     })
-    this.tough = new ToughCookieJar(store, { looseMode: true })
+    this.tough = new ToughCookieJar(store, { looseMode: true, allowSecureOnLocal: false })
   }
 
   /** A jar as it is, one around a tough-cookie jar, or a new one with names and values. */
@@ -182,7 +184,8 @@ export class CookieJar implements Iterable<Cookie> {
   *[Symbol.iterator](): IterableIterator<Cookie> {
     const cookies: Cookie[] = []
     this.#sync(() =>  this.tough.store.getAllCookies((_error, all) => cookies.push(...(all ?? []))))
-    yield* cookies
+    const now = Date.now()
+    for (const cookie of cookies) if ((cookie.expiryTime() ?? Infinity) > now) yield cookie
   }
 
   /** @internal The cookies to send to a URL, in order (RFC 6265 section 5.4). */
@@ -209,7 +212,8 @@ export class CookieJar implements Iterable<Cookie> {
   }
 
   /** @internal Stores Set-Cookie lines received from a URL. Lines that RFC 6265bis refuses are ignored. */
-  receive(lines: readonly string[], url: string): void | Promise<void> {
+  receive(received: readonly string[], url: string): void | Promise<void> {
+    const lines = received.filter((line) => !NAMELESS_AND_EMPTY.test(line))
     if (this.tough.store.synchronous) {
       for (const line of lines) this.tough.setCookieSync(line, url, { ignoreError: true })
       return undefined

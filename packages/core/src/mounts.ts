@@ -33,7 +33,7 @@ export class Mounts {
   find(text: string): TransportAdapter {
     const url = parseUrl(text)
     for (const mount of this.#mounts) if (matches(mount, url)) return mount.adapter
-    throw new InvalidSchema(`No connection adapters were found for ${JSON.stringify(redactUrl(text))}`)
+    throw new InvalidSchema(`No connection adapters were found for '${redactUrl(text)}'`)
   }
 
   /** The adapters that close with the Session, each once. */

@@ -1,10 +1,4 @@
-import { signsOnly } from './auth/auth-base.ts'
 import { netrcAuth } from './environment.ts'
-import { AuthenticationError } from './errors.ts'
-import { authContext } from './exchange/auth-context.ts'
-import { cookieHeader, setCookieHeader } from './exchange/cookies.ts'
-import type { ExchangeOptions } from './exchange/exchange.ts'
-import { transport } from './exchange/transport.ts'
 import type { PreparedRequest } from './message/prepared-request.ts'
 import { mergeParams } from './message/query.ts'
 import { prepare } from './message/request.ts'
@@ -46,29 +40,4 @@ function absoluteUrl(session: Session, url: string | URL): string {
   const text = String(url)
   if (session.baseUrl === undefined || /^[a-z][a-z0-9+.-]*:/i.test(text)) return text
   return resolveUrl(text, parseUrl(session.baseUrl)).href
-}
-
-/**
- * Adds what can be known before sending: Cookie, and the signature of schemes that need no answer. The unsigned original is kept inside, so that sending it
- * untouched signs anew.
- */
-export async function signForSession(
-  session: Session,
-  original: PreparedRequest,
-  options: ExchangeOptions,
-): Promise<PreparedRequest> {
-  session.cookies.bind(session.baseUrl ?? original.url)
-  const signed = original.copy()
-  if (!signed.headers.has('cookie')) setCookieHeader(signed, await cookieHeader(signed, session.cookies))
-  const { auth } = original
-  if (auth !== null && signsOnly(auth)) {
-    const bind = (): Promise<never> =>
-      Promise.reject(new AuthenticationError('A connection can only be bound while the request is sent'))
-    await auth.apply(
-      signed,
-      authContext({ recipient: 'origin', request: signed, options, bind, wire: transport(session) }),
-    )
-    signed.auth = null
-  }
-  return signed.signedFrom(original)
 }

@@ -1,7 +1,7 @@
 import type { AuthBase } from './auth/auth-base.ts'
 import { userinfoAuth } from './auth/resolve-auth.ts'
 import { isProxyBypassed, noProxyFromEnvironment, proxiesFromEnvironment, selectProxy } from './environment-proxies.ts'
-import { InvalidProxyURL, InvalidSchema, InvalidURL, MissingSchema, redactUrl } from './errors.ts'
+import { InvalidProxyURL, InvalidSchema, InvalidURL, redactUrl } from './errors.ts'
 import { dialledHost, effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
 import type { Proxy } from './transport/transport-adapter.ts'
 
@@ -67,19 +67,18 @@ function parseProxy(text: string): ChosenProxy {
   return known
 }
 
+const MALFORMED = 'Please check proxy URL. It is malformed and could be missing the host.'
+
 function readProxy(text: string): ChosenProxy {
   const shown = JSON.stringify(redactUrl(text))
   let url: ParsedUrl
   try {
     url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text.replace(/^\/\//, '')}`)
   } catch (error) {
-    if (!(error instanceof InvalidURL || error instanceof MissingSchema)) throw error
-    throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`, {
-      cause: error,
-    })
+    if (!(error instanceof InvalidURL) || !error.message.endsWith(': no host supplied')) throw error
+    throw new InvalidProxyURL(MALFORMED, { cause: error })
   }
-  if (url.host === '')
-    throw new InvalidProxyURL(`Please check proxy URL ${shown}. It is malformed and could be missing the host.`)
+  if (url.host === '') throw new InvalidProxyURL(MALFORMED)
   if (url.scheme.startsWith('socks')) throw new InvalidSchema(`SOCKS proxies are not supported yet: ${shown}`)
   if (url.scheme !== 'http' && url.scheme !== 'https')
     throw new InvalidURL(`A proxy's scheme must be http or https: ${shown}`)

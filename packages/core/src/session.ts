@@ -5,6 +5,7 @@ import { defaultHeaders } from './default-headers.ts'
 import { redactUrl, UsageError } from './errors.ts'
 import { compose } from './exchange/compose.ts'
 import type { Exchange, ExchangeOptions } from './exchange/exchange.ts'
+import { signAhead } from './exchange/sign-ahead.ts'
 import { createFetch } from './fetch.ts'
 import { combineHooks, type Hooks } from './hooks.ts'
 import { InFlight } from './in-flight.ts'
@@ -15,7 +16,7 @@ import type { Params } from './message/query.ts'
 import { Request } from './message/request.ts'
 import type { Response } from './message/response.ts'
 import { Mounts } from './mounts.ts'
-import { prepareForSession, signForSession } from './prepare-for-session.ts'
+import { prepareForSession } from './prepare-for-session.ts'
 import type { ProxiesInit } from './proxies.ts'
 import { resolveExchange } from './resolve-exchange.ts'
 import { Retry } from './retry.ts'
@@ -203,7 +204,8 @@ export class Session implements AsyncDisposable {
       throw new UsageError('prepareRequest() takes a Request: `new Request(method, url, options)`')
     const own = readOptions(request.options, REQUEST_OPTIONS, 'Request')
     const prepared = prepareForSession(this, request.method, request.url, own)
-    return signForSession(this, prepared, resolveExchange(this, own, undefined))
+    this.#cookies.bind(this.baseUrl ?? prepared.url)
+    return signAhead(prepared, resolveExchange(this, own, undefined), this)
   }
 
   /** Sends a prepared request: as it stands if it was changed since, else signed anew. Takes no defaults but the settings of sending. */

@@ -8,5 +8,5 @@ import { transport } from './transport.ts'
 /** The five layers of a Session, outermost first. Data flows down and back up; no layer knows those above it. */
 export function compose(context: ExchangeContext): Exchange {
   const wire = transport(context)
-  return redirects(retries(authentication(cookies(wire, context), wire, context)))
+  return redirects(retries(authentication(cookies(wire, context), wire, context)), context)
 }

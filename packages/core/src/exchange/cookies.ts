@@ -38,6 +38,7 @@ export function cookieHeader(request: PreparedRequest, jar: CookieJar): string |
 
 function overlay(session: readonly Cookie[], given: readonly Cookie[]): Cookie[] {
   const place = (cookie: Cookie): string => `${cookie.key}\n${cookie.domain ?? ''}\n${cookie.path ?? ''}`
-  const replaced = new Set(given.map(place))
-  return [...session.filter((cookie) => !replaced.has(place(cookie))), ...given]
+  const cookies = new Map(session.map((cookie) => [place(cookie), cookie]))
+  for (const cookie of given) cookies.set(place(cookie), cookie)
+  return [...cookies.values()]
 }

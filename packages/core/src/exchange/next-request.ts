@@ -1,4 +1,4 @@
-import { InvalidSchema, InvalidURL, redactUrl, UnrewindableBodyError } from '../errors.ts'
+import { InvalidURL, redactUrl, UnrewindableBodyError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { type ParsedUrl, resolveUrl, sameCredentialScope, withFragment } from '../message/url.ts'
@@ -14,7 +14,7 @@ const SCOPED = ['Authorization', 'Host']
  *
  * @param request - the request as it was before it was signed.
  * @returns `null` if the response is no redirect.
- * @throws InvalidURL, MissingSchema or InvalidSchema for a target that cannot be followed; UnrewindableBodyError if the body would have to be sent again.
+ * @throws InvalidURL or MissingSchema for a target that is no URL; UnrewindableBodyError if the body would have to be sent again.
  * @see RFC 9110 section 15.4
  */
 export function nextRequest(
@@ -30,7 +30,7 @@ export function nextRequest(
   const next = keepsBody ? request.copy() : request.withoutBody()
   next.method = nextMethod(request.method, statusCode)
   next.parsedUrl = url
-  if (!keepsBody) next.frame()
+  if (!keepsBody) next.headers.delete('Content-Length')
   else if (!request.isReplayable) throw unrewindable(request, statusCode)
   for (const name of NEVER_KEPT) next.headers.delete(name)
   if (!sameCredentialScope(request.parsedUrl, url)) leaveScope(next, options)
@@ -56,12 +56,6 @@ function redirectTarget(location: string, request: PreparedRequest): ParsedUrl {
     })
   }
   const target = resolveUrl(text, base)
-  if (target.scheme !== 'http' && target.scheme !== 'https' && target.scheme !== base.scheme) {
-    throw new InvalidSchema(
-      `No connection adapters were found for ${JSON.stringify(redactUrl(target.href))}: a redirect may not leave http`,
-      { request },
-    )
-  }
   return target.fragment === null ? withFragment(target, base.fragment) : target
 }
 

@@ -4,14 +4,15 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { parseUrl } from '../message/url.ts'
 import { untilAborted } from '../timeout.ts'
-import type { Exchange, ExchangeOptions } from './exchange.ts'
+import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import { nextRequest } from './next-request.ts'
+import { signAhead } from './sign-ahead.ts'
 
 /**
  * The outermost layer: follows Location, runs the hooks of each hop, and reads the body unless it is to be streamed.
  * Holds the request without credentials, so that each hop is signed for its own origin.
  */
-export function redirects(next: Exchange): Exchange {
+export function redirects(next: Exchange, context: ExchangeContext): Exchange {
   return async (first, options) => {
     let request = first
     const history: Response[] = []
@@ -25,7 +26,7 @@ export function redirects(next: Exchange): Exchange {
       if (follows) await response.drain()
       else if (!options.stream) await response.read()
       response = await runResponseHooks(response, request, info)
-      const target = await redirectOf(request, response, own)
+      const target = await redirectOf(request, response, own, context)
       if (target === null) return response
       await response.drain()
       history.push(...response.history.slice(history.length), response)
@@ -63,10 +64,11 @@ async function redirectOf(
   request: PreparedRequest,
   response: Response,
   options: ExchangeOptions,
+  context: ExchangeContext,
 ): Promise<PreparedRequest | null> {
   if (!isFollowed(response)) return null
   if (!options.allowRedirects) {
-    response.next = nextOrNothing(request, response, options)
+    response.next = await nextOrNothing(request, response, options, context)
     return null
   }
   const redirectsMade = response.history.filter((earlier) => earlier.isRedirect).length
@@ -86,10 +88,16 @@ async function redirectOf(
   return next
 }
 
-/** Where the redirect is not followed, a target that could not be is no error. */
-function nextOrNothing(request: PreparedRequest, response: Response, options: ExchangeOptions): PreparedRequest | null {
+/** The next hop as it would be sent. Where the redirect is not followed, a target that could not be is no error. */
+async function nextOrNothing(
+  request: PreparedRequest,
+  response: Response,
+  options: ExchangeOptions,
+  context: ExchangeContext,
+): Promise<PreparedRequest | null> {
   try {
-    return nextRequest(request, response, options)
+    const next = nextRequest(request, response, options)
+    return next === null ? null : await signAhead(next, options, context)
   } catch {
     return null
   }

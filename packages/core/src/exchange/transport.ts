@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
 import type { Connection, TransportAdapter } from '../transport/transport-adapter.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
@@ -6,7 +6,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 /** The lowest layer: picks the adapter, or the reserved connection, and completes the response it gives. */
 export function transport(context: ExchangeContext): Exchange {
   return async (request, options) => {
-    const carrier = options.connection ?? context.getAdapter(request.url)
+    const carrier = options.connection ?? pickAdapter(context, request, options)
     const started = performance.now()
     const response = await carrier.send(request, options)
     if (typeof response?.statusCode !== 'number') throw contractBroken(carrier, response)
@@ -16,6 +16,14 @@ export function transport(context: ExchangeContext): Exchange {
     response.detect = options.detectEncoding
     return response
   }
+}
+
+/** The first URL may have any scheme that an adapter is mounted for; a redirect may only lead to http and https. */
+function pickAdapter(context: ExchangeContext, request: PreparedRequest, options: ExchangeOptions): TransportAdapter {
+  const adapter = context.getAdapter(request.url)
+  const { scheme } = request.parsedUrl
+  if (options.hop === 0 || scheme === 'http' || scheme === 'https') return adapter
+  throw new InvalidSchema(`A redirect may only lead to http and https, not to '${redactUrl(request.url)}'`, { request })
 }
 
 /** Options for one hop: which proxy it takes. The layers above may have chosen already. */

@@ -26,6 +26,11 @@ export type ByteStream = AsyncIterable<Uint8Array | string> | Iterable<Uint8Arra
 /** Content whose bytes are known, or can be had: what a body or a file of a multipart form is made of. */
 export type Content = string | Uint8Array | ArrayBuffer | Blob | ByteStream | (() => ByteStream | Promise<ByteStream>)
 
+/** Whether a value is a body already. */
+export function isBody(value: Body | Content): value is Body {
+  return typeof value === 'object' && 'open' in value && 'isReplayable' in value
+}
+
 /** Makes a body of any content. */
 export function createBody(content: Content): Body {
   if (typeof content === 'string') return new BytesBody(Buffer.from(content))

@@ -42,9 +42,9 @@ function inflateAnySync(bytes: Uint8Array, options: { maxOutputLength: number })
 }
 
 /**
- * The codings to undo, outermost first. A coding that we do not know ends the list: the rest is handed over as it is, as Requests does.
+ * The codings to undo, outermost first. A body in one coding that we do not know is handed over as it is, as Requests does.
  *
- * @throws ContentDecodingError for more than `most` codings.
+ * @throws ContentDecodingError for more than `most` codings, or several of which one is not known.
  */
 export function codingsOf(contentEncoding: string | null, most: number): readonly string[] {
   if (contentEncoding === null || contentEncoding === '') return []
@@ -55,7 +55,9 @@ export function codingsOf(contentEncoding: string | null, most: number): readonl
       `The response is encoded ${codings.length} times over; limits.codings allows ${most}`,
     )
   }
-  return codings.every((name) => CODINGS.has(name)) ? codings : []
+  if (codings.every((name) => CODINGS.has(name))) return codings
+  if (codings.length === 1) return []
+  throw new ContentDecodingError(`The response says Content-Encoding: ${contentEncoding}, which has a coding that cannot be undone`)
 }
 
 /**

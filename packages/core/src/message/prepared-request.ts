@@ -2,7 +2,7 @@ import type { AuthBase } from '../auth/auth-base.ts'
 import type { CookieJar } from '../cookie-jar.ts'
 import { redactUrl } from '../errors.ts'
 import { type HookLists, NO_HOOKS } from '../hooks.ts'
-import type { Body } from './body.ts'
+import { type Body, type Content, createBody, isBody } from './body.ts'
 import { Headers } from './headers.ts'
 import { type ParsedUrl, parseUrl } from './url.ts'
 import { inspectAs } from './inspect.ts'
@@ -34,7 +34,7 @@ interface Unsigned {
 /**
  * A request as it will travel: every default merged in, the URL absolute, the body framed.
  *
- * Its fields may be changed before it is sent. Setting `body` sets Content-Length or Transfer-Encoding to match.
+ * Its fields may be changed before it is sent. Setting `body`, to a Body or to any content, sets Content-Length or Transfer-Encoding to match.
  */
 export class PreparedRequest {
   static {
@@ -88,8 +88,8 @@ export class PreparedRequest {
     return this.#body
   }
 
-  set body(body: Body | null) {
-    this.#body = body
+  set body(body: Body | Content | null) {
+    this.#body = body === null || isBody(body) ? body : createBody(body)
     this.frame()
   }
 

@@ -8,7 +8,7 @@ export type Fields =
   | { readonly [name: string]: Scalar | readonly Scalar[] }
   | readonly (readonly [Scalar, Scalar | readonly Scalar[]])[]
 /** What `params` takes: text that is appended as it is, a WHATWG URLSearchParams, a record, or pairs. */
-export type Params = string | URLSearchParams | Fields
+export type Params = string | Uint8Array | URLSearchParams | Fields
 
 /**
  * Encodes `params` for a query.
@@ -18,6 +18,7 @@ export type Params = string | URLSearchParams | Fields
  */
 export function encodeParams(params: Params): string {
   if (typeof params === 'string') return encodeComponent(params, RAW_QUERY_CHARACTERS)
+  if (params instanceof Uint8Array) return encodeParams(Buffer.from(params).toString('utf8'))
   return encodeFields(params, 'params')
 }
 
@@ -95,5 +96,5 @@ export function mergeParams(session: Params | null | undefined, request: Params 
 }
 
 function isRecord(params: Params): params is { readonly [name: string]: Scalar | readonly Scalar[] } {
-  return typeof params === 'object' && !(params instanceof URLSearchParams) && !isIterable(params)
+  return typeof params === 'object' && !(params instanceof URLSearchParams) && !isIterable(params) && !(params instanceof Uint8Array)
 }

@@ -78,7 +78,9 @@ export function prepare(parts: RequestParts): PreparedRequest {
     cookies,
     body: withGivenFraming(body, headers),
   })
+  const saysEmpty = body === null && headers.has('content-length')
   request.frame()
+  if (saysEmpty) headers.set('Content-Length', '0')
   return request
 }
 
@@ -148,7 +150,7 @@ function defaultType(headers: Headers, type: string): void {
 function encodeJson(value: unknown): string {
   let text: string | undefined
   try {
-    text = JSON.stringify(value, refuseNaN)
+    text = JSON.stringify(value, refuseLoss)
   } catch (error) {
     if (error instanceof InvalidJSONError) throw error
     throw new InvalidJSONError(`json cannot be encoded: ${(error as Error).message}`, { cause: error })
@@ -157,7 +159,12 @@ function encodeJson(value: unknown): string {
   return text
 }
 
-function refuseNaN(_key: string, value: unknown): unknown {
+/** Refuses what JSON.stringify would turn into something else without a word: NaN into null, a Map or bytes into an object. */
+function refuseLoss(this: unknown, key: string, value: unknown): unknown {
+  const held = (this as Record<string, unknown>)[key]
+  if (held instanceof Map || held instanceof Set || ArrayBuffer.isView(held)) {
+    throw new InvalidJSONError(`json cannot be encoded: a ${held.constructor.name} is no JSON value, turn it into one first`)
+  }
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw new InvalidJSONError(`json cannot be encoded: ${String(value)} is no JSON number (RFC 8259 section 6)`)
   }

@@ -89,6 +89,10 @@ export class HTTPConnection implements Connection, Link {
     return this.#served <= 1 && 'getProtocol' in this.socket && (this.socket as TLSSocket).getProtocol() === 'TLSv1.3'
   }
 
+  get isForwarded(): boolean {
+    return this.#target === 'absolute'
+  }
+
   targetOf(request: PreparedRequest): string {
     return this.#target === 'origin' ? request.pathUrl : request.origin + request.pathUrl
   }

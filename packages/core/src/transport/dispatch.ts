@@ -21,6 +21,8 @@ export interface Link {
   readonly guard: ParserGuard | null
   readonly reused: boolean
   readonly freshTls13: boolean
+  /** Whether the other side is a forwarding proxy. */
+  readonly isForwarded: boolean
   /** What the request line names: path, or absolute form to a proxy. */
   targetOf(request: PreparedRequest): string
   /** The response is complete: the connection may serve the next request. */
@@ -153,7 +155,7 @@ class Leg implements ByteSource {
     }
     this.#readTimer.start()
     const headers = Headers.fromRaw(rawHeaders)
-    this.#resolve(new Response({ request: this.#request, statusCode, reason, headers, body: this }))
+    this.#resolve(new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this }))
     return true
   }
 
@@ -279,6 +281,7 @@ class Leg implements ByteSource {
       connectionReused: reused,
       requestBytesSent: sent,
       responseStarted: this.#responseStarted,
+      isForwarded: this.#link.isForwarded,
       freshTls13: this.#link.freshTls13 && !this.#responseStarted,
     })
     described.connectionReused ??= reused

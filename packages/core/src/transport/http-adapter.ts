@@ -156,6 +156,7 @@ export class HTTPAdapter extends TransportAdapter {
       guard: null,
       reused: false,
       freshTls13: false,
+      isForwarded: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
       onMessageEnd: () => {},
     }

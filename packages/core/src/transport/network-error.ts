@@ -21,6 +21,8 @@ export interface Progress {
   readonly responseStarted: boolean
   /** Whether the connection is TLS 1.3 and gave nothing yet: a client certificate refused looks like a plain close. */
   readonly freshTls13?: boolean
+  /** Whether a proxy forwards the request, so that it is the proxy who did not answer. */
+  readonly isForwarded?: boolean
 }
 
 const TLS_CODE =
@@ -63,6 +65,7 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
       options,
     )
   }
+  if (progress.isForwarded === true && phase === 'head') return new ProxyError(`${where}: the proxy did not answer: ${reason}`, options)
   return new ConnectionError(
     `${where}: ${phase === 'connect' ? 'could not connect' : 'no response'}: ${reason}`,
     options,

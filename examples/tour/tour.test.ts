@@ -1,0 +1,103 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { expect, test } from 'vitest'
+import { TestServer } from '@entreat/testkit'
+// @ts-expect-error: a JavaScript module without types
+import { runSteps } from './run-steps.mjs'
+// @ts-expect-error: a JavaScript module without types
+import { createTheme, wantsColor } from './theme.mjs'
+
+interface Step {
+  readonly title: string
+  readonly claim: string
+  readonly source: string
+  run(given: { console: Pick<Console, 'log'> }): Promise<unknown>
+  verify(outcome: unknown): void
+}
+
+type RunSteps = (
+  steps: readonly Step[],
+  options: { server: TestServer; theme: unknown; write: (line: string) => void },
+) => Promise<string[]>
+
+const tour = join(import.meta.dirname, 'tour.mjs')
+
+function runTour(env: NodeJS.ProcessEnv): { status: number | null; stdout: string; stderr: string } {
+  const { NO_COLOR: _no, FORCE_COLOR: _force, ...rest } = process.env
+  return spawnSync(process.execPath, [tour], { encoding: 'utf8', env: { ...rest, ...env }, timeout: 20_000 })
+}
+
+test('the tour verifies every claim, in plain text, in less than 20 seconds', () => {
+  const { status, stdout, stderr } = runTour({ NO_COLOR: '1' })
+  expect(stderr).toBe('')
+  expect(stdout).toContain('8 of 8 claims verified')
+  const steps = stdout.split(/^(?=\d\/\d {2})/m)
+  expect(steps).toHaveLength(8)
+  for (const step of steps) expect(step).toMatch(/^✓ \S/m)
+  expect(stdout).toBe(stripVTControlCharacters(stdout))
+  expect(status).toBe(0)
+})
+
+test('the tour needs nothing of the environment: proxies, CA bundles and netrc change nothing', () => {
+  const dead = 'http://127.0.0.1:9'
+  const env = { http_proxy: dead, HTTPS_PROXY: dead, ALL_PROXY: dead, REQUESTS_CA_BUNDLE: '/nowhere', NO_COLOR: '1' }
+  expect(runTour(env)).toMatchObject({ status: 0, stderr: '' })
+})
+
+test('a step whose claim does not hold is named, and the others still run', async () => {
+  const lines: string[] = []
+  const server = await TestServer.start()
+  const source = import.meta.url
+  const steps: Step[] = [
+    { title: 'True', claim: 'one is one', source, run: async () => 1, verify: (one) => expect(one).toBe(1) },
+    { title: 'False', claim: 'one is two', source, run: async () => 1, verify: (one) => expect(one).toBe(2) },
+    { title: 'Throws', claim: 'it runs', source, run: () => Promise.reject(new Error('broken')), verify: () => {} },
+    { title: 'Prints', claim: 'it prints', source, run: async ({ console }) => console.log('shown'), verify: () => {} },
+  ]
+  const failed = await (runSteps as RunSteps)(steps, {
+    server,
+    theme: createTheme(false),
+    write: (line) => void lines.push(...line.split('\n')),
+  })
+  await server.close()
+  expect(failed).toEqual(['False', 'Throws'])
+  expect(lines).toContain('✓ one is one')
+  expect(lines).not.toContain('✓ one is two')
+  expect(lines.find((line) => line.startsWith('✗ it runs'))).toContain('broken')
+  expect(lines).toContain('  shown')
+  expect(lines.at(-1)).toMatch(/^✗ 2 of 4 claims verified in [\d.]+ s\. Not verified: False; Throws$/)
+})
+
+test('prints the code between the markers of the file that runs', async () => {
+  // >>>
+  const printed: string[] = []
+  // <<<
+  const server = await TestServer.start()
+  const step = { title: 't', claim: 'c', source: import.meta.url, run: async () => {}, verify: () => {} }
+  const write = (line: string): void => void printed.push(line)
+  await (runSteps as RunSteps)([step], { server, theme: createTheme(false), write })
+  await server.close()
+  expect(printed).toContain('│ const printed: string[] = []')
+})
+
+test.each([
+  [{}, true, true],
+  [{}, false, false],
+  [{ NO_COLOR: '1' }, true, false],
+  [{ NO_COLOR: '' }, true, true],
+  [{ TERM: 'dumb' }, true, false],
+  [{ FORCE_COLOR: '1' }, false, true],
+  [{ FORCE_COLOR: '1', NO_COLOR: '1' }, false, true],
+  [{ FORCE_COLOR: '0' }, true, false],
+])('with %j and a terminal: %s, colours are used: %s', (env, isTTY, expected) => {
+  expect((wantsColor as (stream: { isTTY: boolean }, env: object) => boolean)({ isTTY }, env)).toBe(expected)
+})
+
+test('a failing tour ends with exit code 1', () => {
+  // The steps are read from the tour's folder, so a broken one is tried by breaking what they stand on.
+  const broken = `data:text/javascript,${encodeURIComponent('AbortController.prototype.abort = null; Map.prototype.has = () => { throw new Error("broken") }')}`
+  const { status, stdout } = spawnSync(process.execPath, ['--import', broken, tour], { encoding: 'utf8', timeout: 20_000 })
+  expect(stdout.includes('8 of 8')).toBe(false)
+  expect(status).toBe(1)
+})
