@@ -145,7 +145,7 @@ export class CookieJar implements Iterable<Cookie> {
     if (place.domain === undefined) this.#pending = this.#pending.filter((cookie) => cookie.name !== name)
     const found = this.#matching(name, place)
     const { store } = this.tough
-    for (const cookie of found) this.#sync(() =>  store.removeCookie(cookie.domain, cookie.path, cookie.key, noop))
+    for (const cookie of found) this.#sync(() => store.removeCookie(cookie.domain, cookie.path, cookie.key, noop))
   }
 
   clear(): void {
@@ -183,7 +183,7 @@ export class CookieJar implements Iterable<Cookie> {
   /** Every stored cookie, as tough-cookie has it. */
   *[Symbol.iterator](): IterableIterator<Cookie> {
     const cookies: Cookie[] = []
-    this.#sync(() =>  this.tough.store.getAllCookies((_error, all) => cookies.push(...(all ?? []))))
+    this.#sync(() => this.tough.store.getAllCookies((_error, all) => cookies.push(...(all ?? []))))
     const now = Date.now()
     for (const cookie of cookies) if ((cookie.expiryTime() ?? Infinity) > now) yield cookie
   }
@@ -232,7 +232,7 @@ export class CookieJar implements Iterable<Cookie> {
     const jar = new CookieJar()
     for (const one of serialized.cookies) {
       const cookie = Cookie.fromJSON(one)
-      if (cookie !== undefined)  jar.tough.store.putCookie(cookie, noop)
+      if (cookie !== undefined) jar.tough.store.putCookie(cookie, noop)
     }
     return jar
   }

@@ -13,7 +13,7 @@ export interface ProxyTarget {
 /**
  * Reads `http_proxy`, `https_proxy`, `all_proxy` and every other `<scheme>_proxy` but `no_proxy`.
  *
- * The name in lower case wins over others, and set to nothing it removes them. `HTTP_PROXY` does not count where `REQUEST_METHOD` is set: under CGI it is a
+ * The name in lower case wins over that in upper case, and set to nothing it removes them. `HTTP_PROXY` does not count where `REQUEST_METHOD` is set: under CGI it is a
  * header that the client sent (CVE-2016-1000110).
  *
  * @param env - usually `process.env`.
@@ -34,6 +34,12 @@ export function proxiesFromEnvironment(env: NodeJS.ProcessEnv): Record<string, s
     else proxies[schemeOf(name)] = value
   }
   return proxies
+}
+
+/** Whether any variable could name a proxy for a scheme: four look-ups where {@link proxiesFromEnvironment} goes through them all. */
+export function namesProxyFor(scheme: string, env: NodeJS.ProcessEnv): boolean {
+  const upper = scheme === 'http' ? 'HTTP_PROXY' : scheme === 'https' ? 'HTTPS_PROXY' : `${scheme.toUpperCase()}_PROXY`
+  return (env[`${scheme}_proxy`] ?? env[upper] ?? env['all_proxy'] ?? env['ALL_PROXY']) !== undefined
 }
 
 /** `no_proxy`, or where that is missing or empty `NO_PROXY`; empty if there is neither. */

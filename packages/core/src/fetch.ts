@@ -56,7 +56,11 @@ function describe(input: FetchInput, init: FetchInit): Asked {
     ...(omits ? { auth: null } : {}),
     ...bodyOf(body, headers),
   }
-  return { method: init.method ?? given?.method ?? 'GET', url: given?.url ?? (typeof input === 'string' ? input : (input as URL).href), options }
+  return {
+    method: init.method ?? given?.method ?? 'GET',
+    url: given?.url ?? (typeof input === 'string' ? input : (input as URL).href),
+    options,
+  }
 }
 
 function headersOf(init: FetchInit, given: globalThis.Request | null): Record<string, string | null> {

@@ -1,6 +1,12 @@
 import type { AuthBase } from './auth/auth-base.ts'
 import { userinfoAuth } from './auth/resolve-auth.ts'
-import { isProxyBypassed, noProxyFromEnvironment, proxiesFromEnvironment, selectProxy } from './environment-proxies.ts'
+import {
+  isProxyBypassed,
+  namesProxyFor,
+  noProxyFromEnvironment,
+  proxiesFromEnvironment,
+  selectProxy,
+} from './environment-proxies.ts'
 import { InvalidProxyURL, InvalidSchema, InvalidURL, redactUrl } from './errors.ts'
 import { dialledHost, effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
 import type { Proxy } from './transport/transport-adapter.ts'
@@ -39,7 +45,7 @@ export class ProxyRules {
       const found = selectProxy(url.scheme, url.host, layer)
       if (found !== undefined) return found === null ? null : parseProxy(found)
     }
-    if (!this.#readsEnvironment) return null
+    if (!this.#readsEnvironment || !namesProxyFor(url.scheme, process.env)) return null
     const found = selectProxy(url.scheme, url.host, proxiesFromEnvironment(process.env))
     if (!found) return null
     const noProxy = this.#noProxy ?? noProxyFromEnvironment(process.env)

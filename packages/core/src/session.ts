@@ -193,9 +193,7 @@ export class Session implements AsyncDisposable {
    */
   async request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     const own = readOptions(options, REQUEST_OPTIONS, 'request()')
-    return this.#run(own, `${method} ${redactUrl(String(url))}`, () =>
-      prepareForSession(this, method, url, own),
-    )
+    return this.#run(own, `${method} ${redactUrl(String(url))}`, () => prepareForSession(this, method, url, own))
   }
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */

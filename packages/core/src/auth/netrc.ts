@@ -97,7 +97,8 @@ function netrcPaths(env: NodeJS.ProcessEnv): string[] {
 /** What tells one content of the file from another; `null` if there is nothing. */
 function versionOf(path: string): string | null {
   try {
-    const status = statSync(path, { bigint: true })
+    const status = statSync(path, { bigint: true, throwIfNoEntry: false })
+    if (status === undefined) return null
     return status.isFile() ? `${status.dev}:${status.ino}:${status.mtimeNs}:${status.size}:${path}` : NOT_A_FILE
   } catch {
     return null

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts'
 import { decodePercent } from '../message/percent.ts'
-import type { AuthBase} from './auth-base.ts';
+import type { AuthBase } from './auth-base.ts'
 import { isAuth } from './auth-base.ts'
 import { BasicAuth } from './basic.ts'
 import { type AuthFunction, CallableAuth } from './callable-auth.ts'

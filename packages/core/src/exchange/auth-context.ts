@@ -44,7 +44,7 @@ export function authContext({ recipient, request, options, bind, wire }: AuthCon
         proxyFlow: undefined,
         proxy: null,
       }
-      const response = await wire(outOfBand, withProxy(outOfBand, own))
+      const response = await wire(outOfBand, withProxy(own, own.proxies.select(outOfBand.parsedUrl)))
       await response.read()
       return response
     },

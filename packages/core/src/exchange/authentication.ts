@@ -18,9 +18,9 @@ export function authentication(next: Exchange, wire: Exchange, context: Exchange
   return async (request, options) => {
     const signed = request.copy()
     const { auth } = request
-    const hop = withProxy(request, options)
-    const proxyAuth =
-      hop.proxy === null ? null : (options.proxyAuth ?? options.proxies.select(request.parsedUrl)?.auth ?? null)
+    const chosen = options.proxies.select(request.parsedUrl)
+    const hop = withProxy(options, chosen)
+    const proxyAuth = chosen === null ? null : (options.proxyAuth ?? chosen.auth)
     if (auth === null && proxyAuth === null) return next(signed, hop)
 
     const exchange = new SignedExchange(next, wire, context, hop)

@@ -19,8 +19,12 @@ export async function signAhead(
   if (!signed.headers.has('cookie')) setCookieHeader(signed, await cookieHeader(signed, context.cookies))
   const { auth } = original
   if (auth !== null && signsOnly(auth)) {
-    const bind = (): Promise<never> => Promise.reject(new AuthenticationError('A connection can only be bound while the request is sent'))
-    await auth.apply(signed, authContext({ recipient: 'origin', request: signed, options, bind, wire: transport(context) }))
+    const bind = (): Promise<never> =>
+      Promise.reject(new AuthenticationError('A connection can only be bound while the request is sent'))
+    await auth.apply(
+      signed,
+      authContext({ recipient: 'origin', request: signed, options, bind, wire: transport(context) }),
+    )
     signed.auth = null
   }
   return signed.signedFrom(original)

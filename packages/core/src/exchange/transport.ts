@@ -1,4 +1,5 @@
 import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
+import type { ChosenProxy } from '../proxies.ts'
 import type { Connection, TransportAdapter } from '../transport/transport-adapter.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
@@ -26,9 +27,9 @@ function pickAdapter(context: ExchangeContext, request: PreparedRequest, options
   throw new InvalidSchema(`A redirect may only lead to http and https, not to '${redactUrl(request.url)}'`, { request })
 }
 
-/** Options for one hop: which proxy it takes. The layers above may have chosen already. */
-export function withProxy(request: PreparedRequest, options: ExchangeOptions): ExchangeOptions {
-  const proxy = options.proxies.select(request.parsedUrl)?.proxy ?? null
+/** Options for a hop through this proxy, or through none. */
+export function withProxy(options: ExchangeOptions, chosen: ChosenProxy | null): ExchangeOptions {
+  const proxy = chosen?.proxy ?? null
   return proxy === options.proxy ? options : { ...options, proxy }
 }
 

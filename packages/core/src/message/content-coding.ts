@@ -57,7 +57,9 @@ export function codingsOf(contentEncoding: string | null, most: number): readonl
   }
   if (codings.every((name) => CODINGS.has(name))) return codings
   if (codings.length === 1) return []
-  throw new ContentDecodingError(`The response says Content-Encoding: ${contentEncoding}, which has a coding that cannot be undone`)
+  throw new ContentDecodingError(
+    `The response says Content-Encoding: ${contentEncoding}, which has a coding that cannot be undone`,
+  )
 }
 
 /**

@@ -120,7 +120,9 @@ function partHead(name: string, filename: string | null, type: string | null, ex
 /** WHATWG HTML, "multipart/form-data encoding algorithm": UTF-8, with only the quote and line breaks escaped. */
 function quoteName(name: string | Uint8Array): string {
   return (typeof name === 'string' ? name : Buffer.from(name).toString('utf8'))
-    .replaceAll('"', '%22').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+    .replaceAll('"', '%22')
+    .replaceAll('\r', '%0D')
+    .replaceAll('\n', '%0A')
 }
 
 function joinParts(parts: readonly Part[], boundary: string): Body {

@@ -96,5 +96,10 @@ export function mergeParams(session: Params | null | undefined, request: Params 
 }
 
 function isRecord(params: Params): params is { readonly [name: string]: Scalar | readonly Scalar[] } {
-  return typeof params === 'object' && !(params instanceof URLSearchParams) && !isIterable(params) && !(params instanceof Uint8Array)
+  return (
+    typeof params === 'object' &&
+    !(params instanceof URLSearchParams) &&
+    !isIterable(params) &&
+    !(params instanceof Uint8Array)
+  )
 }

@@ -163,7 +163,9 @@ function encodeJson(value: unknown): string {
 function refuseLoss(this: unknown, key: string, value: unknown): unknown {
   const held = (this as Record<string, unknown>)[key]
   if (held instanceof Map || held instanceof Set || ArrayBuffer.isView(held)) {
-    throw new InvalidJSONError(`json cannot be encoded: a ${held.constructor.name} is no JSON value, turn it into one first`)
+    throw new InvalidJSONError(
+      `json cannot be encoded: a ${held.constructor.name} is no JSON value, turn it into one first`,
+    )
   }
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw new InvalidJSONError(`json cannot be encoded: ${String(value)} is no JSON number (RFC 8259 section 6)`)

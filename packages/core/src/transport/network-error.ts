@@ -65,7 +65,8 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
       options,
     )
   }
-  if (progress.isForwarded === true && phase === 'head') return new ProxyError(`${where}: the proxy did not answer: ${reason}`, options)
+  if (progress.isForwarded === true && phase === 'head')
+    return new ProxyError(`${where}: the proxy did not answer: ${reason}`, options)
   return new ConnectionError(
     `${where}: ${phase === 'connect' ? 'could not connect' : 'no response'}: ${reason}`,
     options,

@@ -31,7 +31,7 @@ export async function openTunnel(wanted: TunnelWanted): Promise<Socket> {
   const authority = authorityOf(wanted.request)
   const { signal } = wanted
   let socket: Socket | null = null
-  const onAbort = (): void => void (socket)?.destroy()
+  const onAbort = (): void => void socket?.destroy()
   signal.addEventListener('abort', onAbort)
   const leg: ProxyLeg = async (request) => {
     socket ??= await wanted.openProxy()

@@ -32,8 +32,7 @@ export function guardParser(socket: Socket): ParserGuard {
   const finish = parser.finish.bind(parser)
   parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) =>
     onHeadersComplete(statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
-  parser.finish = () =>
-    parser.paused ? new Error('the connection closed before the body was read') : finish()
+  parser.finish = () => (parser.paused ? new Error('the connection closed before the body was read') : finish())
 
   const undiciEnd = socket.listeners('end').find((listener) => listener.name === 'onHttpSocketEnd') as
     | (() => void)

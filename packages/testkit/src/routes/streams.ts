@@ -72,8 +72,8 @@ async function drip({ query, response }: RouteContext): Promise<void> {
   })
   response.flushHeaders()
   for (let sent = 0; sent < count; sent += 1) {
+    if (sent > 0 && !(await pause(response, intervalMs))) return
     if (!(await writeChunk(response, Buffer.from('*')))) return
-    if (!(await pause(response, intervalMs))) return
   }
   response.end()
 }
