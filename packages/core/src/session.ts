@@ -193,7 +193,11 @@ export class Session implements AsyncDisposable {
    */
   async request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     const own = readOptions(options, REQUEST_OPTIONS, 'request()')
-    return this.#run(own, `${method} ${redactUrl(String(url))}`, () => prepareForSession(this, method, url, own))
+    return this.#run(
+      own,
+      () => `${method} ${redactUrl(String(url))}`,
+      () => prepareForSession(this, method, url, own),
+    )
   }
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
@@ -210,10 +214,14 @@ export class Session implements AsyncDisposable {
   async send(prepared: PreparedRequest, options?: SendOptions): Promise<Response> {
     if (!isPreparedRequest(prepared)) throw new UsageError('You can only send PreparedRequests.')
     const own = readOptions(options, SEND_OPTIONS, 'send()')
-    return this.#run(own, `${prepared.method} ${redactUrl(prepared.url)}`, () => prepared.unsigned)
+    return this.#run(
+      own,
+      () => `${prepared.method} ${redactUrl(prepared.url)}`,
+      () => prepared.unsigned,
+    )
   }
 
-  async #run(options: RequestOptions, what: string, prepared: () => PreparedRequest): Promise<Response> {
+  async #run(options: RequestOptions, what: () => string, prepared: () => PreparedRequest): Promise<Response> {
     const end = this.#inFlight.begin(options.stream ?? this.stream)
     const total =
       options.timeout === undefined ? this.#timeout.total : resolveTimeout(options.timeout, this.#timeout).total
@@ -223,7 +231,8 @@ export class Session implements AsyncDisposable {
       const request = prepared()
       this.#cookies.bind(this.baseUrl ?? request.url)
       const resolved: ExchangeOptions = resolveExchange(this, options, deadline?.signal)
-      const response = await untilAborted(this.#exchange(request, resolved), deadline?.signal)
+      const running = this.#exchange(request, resolved)
+      const response = await untilAborted(running, deadline?.signal, (late) => late.close())
       response.whenDone(() => {
         deadline?.dispose()
         end()

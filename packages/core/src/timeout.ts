@@ -77,14 +77,14 @@ export class Deadline {
   #timer: NodeJS.Timeout | undefined
   readonly #onAbort = (): void => this.#controller.abort(this.#signal?.reason)
 
-  constructor(totalMs: number | null, signal: AbortSignal | undefined, what: string) {
+  constructor(totalMs: number | null, signal: AbortSignal | undefined, what: () => string) {
     this.#signal = signal
     if (signal?.aborted === true) this.#controller.abort(signal.reason)
     else signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (totalMs !== null) {
       const expire = (): void =>
         this.#controller.abort(
-          new TotalTimeout(`${what}: the whole exchange took longer than timeout.total = ${totalMs} ms`),
+          new TotalTimeout(`${what()}: the whole exchange took longer than timeout.total = ${totalMs} ms`),
         )
       this.#timer = setTimeout(expire, Math.min(totalMs, LONGEST_TIMER))
     }
@@ -102,11 +102,22 @@ export class Deadline {
   }
 }
 
-/** A promise that also rejects when the signal aborts. What the promise does later is ignored. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/**
+ * A promise that also rejects when the signal aborts.
+ *
+ * @param discard - called with what the promise gives after that, so that nothing stays open.
+ */
+export function untilAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  discard: (late: T) => void = () => {},
+): Promise<T> {
   if (signal === undefined) return promise
   return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
+    const onAbort = (): void => {
+      reject(signal.reason)
+      promise.then(discard, () => {})
+    }
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))

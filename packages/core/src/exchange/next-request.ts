@@ -37,6 +37,12 @@ export function nextRequest(
   return next
 }
 
+/** The next request as hooks left it: if they sent it elsewhere than the redirect did, credentials do not go along. */
+export function followed(next: PreparedRequest, target: ParsedUrl, options: ExchangeOptions): PreparedRequest {
+  if (next.parsedUrl !== target && !sameCredentialScope(target, next.parsedUrl)) leaveScope(next, options)
+  return next
+}
+
 /** Drops all that was meant for the origin that is left, for the rest of the chain. */
 function leaveScope(next: PreparedRequest, options: ExchangeOptions): void {
   for (const name of [...SCOPED, ...options.sensitiveHeaders]) next.headers.delete(name)

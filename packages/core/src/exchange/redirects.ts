@@ -2,10 +2,9 @@ import { TooManyRedirects } from '../errors.ts'
 import type { HookInfo } from '../hooks.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
-import { parseUrl } from '../message/url.ts'
 import { untilAborted } from '../timeout.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
-import { nextRequest } from './next-request.ts'
+import { followed, nextRequest } from './next-request.ts'
 import { signAhead } from './sign-ahead.ts'
 
 /**
@@ -77,15 +76,14 @@ async function redirectOf(
   }
   const next = nextRequest(request, response, options)
   if (next === null) return null
+  const target = next.parsedUrl
   for (const hook of request.hooks.redirect) {
     if ((await untilAborted(Promise.resolve(hook({ response, next })), options.signal)) === false) {
       response.next = next
       return null
     }
   }
-  // A hook may have edited the URL: it is looked at again as it stands.
-  next.parsedUrl = parseUrl(next.url)
-  return next
+  return followed(next, target, options)
 }
 
 /** The next hop as it would be sent. Where the redirect is not followed, a target that could not be is no error. */

@@ -53,7 +53,12 @@ async function withStaleRepeat(next: Exchange, request: PreparedRequest, options
   try {
     return await next(request, options)
   } catch (error) {
-    if (!(error instanceof ConnectionError) || error.connectionReused !== true || error.responseStarted !== false)
+    if (
+      !(error instanceof ConnectionError) ||
+      error.connectionReused !== true ||
+      error.responseStarted !== false ||
+      error.code === 'ERR_CLOSED'
+    )
       throw error
     const isSafe = isIdempotent(request.method) || error.requestBytesSent === 0
     if (!isSafe || !request.isReplayable || options.signal?.aborted === true) throw error

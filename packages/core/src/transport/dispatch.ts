@@ -25,7 +25,7 @@ export interface Link {
   readonly isForwarded: boolean
   /** What the request line names: path, or absolute form to a proxy. */
   targetOf(request: PreparedRequest): string
-  /** The response is complete: the connection may serve the next request. */
+  /** The response is complete, or nothing was sent: the connection may serve the next request. */
   onMessageEnd(): void
 }
 
@@ -85,16 +85,16 @@ class Leg implements ByteSource {
 
   start(): void {
     const { signal } = this.#options
-    if (signal?.aborted === true) return this.#fail(signal.reason)
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
     try {
+      signal?.throwIfAborted()
+      signal?.addEventListener('abort', this.#onAbort, { once: true })
       const head = encodeHead(this.#request)
       const body = this.#openBody()
       const { method } = this.#request
       this.#refusedLines = head.refused
       const wire = {
         path: this.#link.targetOf(this.#request),
-        method: method,
+        method,
         headers: head.lines,
         body,
         reset: false,
@@ -102,6 +102,7 @@ class Leg implements ByteSource {
       this.#link.dispatcher.dispatch(wire as Dispatcher.DispatchOptions, this)
     } catch (error) {
       this.#fail(error)
+      this.#link.onMessageEnd()
     }
   }
 
@@ -190,6 +191,8 @@ class Leg implements ByteSource {
   onError(error: Error): void {
     if (this.#expectsEmpty && !this.#hasFailed) return this.onComplete()
     this.#fail(error)
+    // Refused before it reached the connection, which is none the worse for it.
+    if (this.#abort === null) this.#link.onMessageEnd()
   }
 
   // ── the response's body ─────────────────────────────────────────────────
