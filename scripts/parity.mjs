@@ -40,7 +40,7 @@ function summarise({ results }, deviations) {
   console.log(
     `\nraw pass ${raw.toFixed(1)} %; of ${failing.length} failing, ${listed} are listed in deviations.json (${share.toFixed(0)} %)`,
   )
-  if (unlisted.length > 0) console.log(`neither passing nor listed: ${unlisted.join(' ')}`)
+  if (unlisted.length > 0) console.log(`neither passing nor listed (open.json says why): ${unlisted.join(' ')}`)
   if (stale.length > 0) console.log(`listed but passing: ${stale.join(' ')}`)
   return unlisted.length === 0
 }

@@ -32,7 +32,9 @@ export async function runSteps(steps, { server, theme, write }) {
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   const verified = `${steps.length - failed.length} of ${steps.length} claims verified in ${seconds} s`
-  write(failed.length === 0 ? theme.verified(verified) : theme.failed(`${verified}. Not verified: ${failed.join('; ')}`))
+  write(
+    failed.length === 0 ? theme.verified(verified) : theme.failed(`${verified}. Not verified: ${failed.join('; ')}`),
+  )
   return failed
 }
 
@@ -55,7 +57,7 @@ async function runStep(step, given) {
 /** The lines between the markers of a file, each region without its own indentation, an empty line between regions. */
 export function shownCode(source) {
   const regions = [...readFileSync(new URL(source), 'utf8').matchAll(/^ *\/\/ >>>\n(.*?)^ *\/\/ <<</gms)]
-  if (regions.length === 0) throw new Error(`${source} has no code between // >>> and // <<<`)
+
   return regions.flatMap(([, text], index) => {
     const lines = text.trimEnd().split('\n')
     const indents = lines.filter((line) => line.trim() !== '').map((line) => line.search(/\S/))

@@ -4,7 +4,8 @@ import { Session } from '@entreat/core'
 // <<<
 
 export const title = 'Streaming: by chunks and by lines instead of all at once'
-export const claim = 'Streamed, the first bytes were there while the server still wrote, and 32 MiB came in 64 KiB pieces.'
+export const claim =
+  'Streamed, the first bytes were there while the server still wrote, and 32 MiB came in 64 KiB pieces.'
 export const source = import.meta.url
 
 export async function run({ server, console }) {

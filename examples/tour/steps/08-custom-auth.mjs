@@ -27,7 +27,10 @@ export async function run({ server, console }) {
   // >>>
   const session = new Session({ baseUrl: server.url, auth: new TokenAuth('secret') })
   const response = await session.get('/token-auth')
-  console.log(response.history.map((leg) => leg.statusCode), response.statusCode)
+  console.log(
+    response.history.map((leg) => leg.statusCode),
+    response.statusCode,
+  )
   console.log(response.json().authenticated, 'over', server.connectionCount, 'connection')
   await session.close()
   // <<<

@@ -77,9 +77,11 @@ const MALFORMED = 'Please check proxy URL. It is malformed and could be missing 
 
 function readProxy(text: string): ChosenProxy {
   const shown = JSON.stringify(redactUrl(text))
+  const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
+  if (!hasScheme && text.includes('@')) throw new InvalidProxyURL(MALFORMED)
   let url: ParsedUrl
   try {
-    url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text.replace(/^\/\//, '')}`)
+    url = parseUrl(hasScheme ? text : `http://${text.replace(/^\/\//, '')}`)
   } catch (error) {
     if (!(error instanceof InvalidURL) || !error.message.endsWith(': no host supplied')) throw error
     throw new InvalidProxyURL(MALFORMED, { cause: error })

@@ -66,21 +66,44 @@ function checked(phase: string, value: number | null): number | null {
 /** The longest time that one timer can wait. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
+/** Who waits for a signal: one listener on it, however many they are. */
+interface Audience {
+  readonly callbacks: Set<() => void>
+  readonly onAbort: () => void
+}
+
+const audiences = new WeakMap<AbortSignal, Audience>()
+
+/** Calls back when the signal aborts. @returns to be called when nobody is interested any more. */
+function onceAborted(signal: AbortSignal, callback: () => void): () => void {
+  const audience = audiences.get(signal) ?? gather(signal)
+  audience.callbacks.add(callback)
+  return () => {
+    if (!audience.callbacks.delete(callback) || audience.callbacks.size > 0) return
+    audiences.delete(signal)
+    signal.removeEventListener('abort', audience.onAbort)
+  }
+}
+
+function gather(signal: AbortSignal): Audience {
+  const callbacks = new Set<() => void>()
+  const audience = { callbacks, onAbort: () => callbacks.forEach((callback) => callback()) }
+  audiences.set(signal, audience)
+  signal.addEventListener('abort', audience.onAbort, { once: true })
+  return audience
+}
+
 /**
- * The caller's signal and `timeout.total` as one signal, for a whole call.
- *
- * Puts one listener on the caller's signal and takes it off again in {@link dispose}.
+ * The caller's signal and `timeout.total` as one signal, for a whole call. However many calls share the caller's signal, it gets one listener.
  */
 export class Deadline {
   readonly #controller = new AbortController()
-  readonly #signal: AbortSignal | undefined
   #timer: NodeJS.Timeout | undefined
-  readonly #onAbort = (): void => this.#controller.abort(this.#signal?.reason)
+  #letGo: (() => void) | undefined
 
   constructor(totalMs: number | null, signal: AbortSignal | undefined, what: () => string) {
-    this.#signal = signal
     if (signal?.aborted === true) this.#controller.abort(signal.reason)
-    else signal?.addEventListener('abort', this.#onAbort, { once: true })
+    else if (signal !== undefined) this.#letGo = onceAborted(signal, () => this.#controller.abort(signal.reason))
     if (totalMs !== null) {
       const expire = (): void =>
         this.#controller.abort(
@@ -98,7 +121,7 @@ export class Deadline {
   /** Stops the timer and lets go of the caller's signal. */
   dispose(): void {
     clearTimeout(this.#timer)
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#letGo?.()
   }
 }
 

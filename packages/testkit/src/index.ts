@@ -10,3 +10,19 @@ export type { TestServerOptions } from './test-server.ts'
 export { TestServer } from './test-server.ts'
 export type { TestProxyOptions } from './test-proxy.ts'
 export { TestProxy } from './test-proxy.ts'
+export { adapterSuite, type AdapterSuiteOptions } from './suite/adapter-suite.ts'
+export type {
+  AdapterCapabilities,
+  AdapterTarget,
+  ClientCertificatePlace,
+  ConnectionPlace,
+  HttpPlaces,
+  Place,
+  ProxyPlace,
+  SeenRequest,
+  StatusPlace,
+  TlsPlace,
+  UploadPlace,
+} from './suite/adapter-target.ts'
+export { httpTarget, type HttpTargetOptions } from './suite/http-target.ts'
+export type { SuiteRunner } from './suite/suite-runner.ts'

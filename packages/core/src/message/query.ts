@@ -76,7 +76,7 @@ function scalarText(value: Exclude<Scalar, null | undefined>, where: string): st
   if (value instanceof Uint8Array) return value
   if (value instanceof Date) return value.toISOString()
   throw new UsageError(
-    `${where} is ${Array.isArray(value) ? 'a nested array' : `a ${typeof value}`}: turn it into text first`,
+    `${where} is ${Array.isArray(value) ? 'a nested array' : `a value of type ${typeof value}`}: turn it into text first`,
   )
 }
 

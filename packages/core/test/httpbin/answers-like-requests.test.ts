@@ -46,10 +46,13 @@ describe.skipIf(missing !== null && !isRequired)(`httpbin${missing === null ? ''
 
   it.each(table)('gets what Requests gets: $name', (call) => {
     const expected = comparableOf(theirs, call)
-    if (call.differs) {
-      expect(expected.error).toMatchObject({ type: call.differs.requests })
-      expected.error = { response: null, ...expected.error, type: call.differs.entreat }
+    const actual = comparableOf(ours, call)
+    if (expected.error && call.differs) {
+      expect(expected.error.type).toBe(call.differs.requests)
+      expected.error.type = call.differs.entreat
     }
-    expect(comparableOf(ours, call)).toEqual(expected)
+    // An error of ours may know the response where Requests' does not.
+    if (actual.error && expected.error?.response === null) actual.error.response = null
+    expect(actual).toEqual(expected)
   })
 })

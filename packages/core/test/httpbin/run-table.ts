@@ -9,7 +9,7 @@ import {
   type RequestOptions,
   type Response,
 } from '@entreat/core'
-import type { Call, Content, Outcome, Reading } from './call.ts'
+import type { Call, Content, FileContent, Outcome, Reading } from './call.ts'
 
 function toAuth(auth: NonNullable<Call['auth']>): AuthBase {
   if (auth.type === 'bearer') return new BearerAuth(auth.token)
@@ -41,15 +41,7 @@ function toOptions(call: Call, hops: number[]): RequestOptions {
   return options
 }
 
-function toFile({
-  name,
-  content,
-  type,
-}: {
-  name: string
-  content: Content
-  type?: string
-}): [string, string | Uint8Array, string?] {
+function toFile({ name, content, type }: FileContent): [string, string | Uint8Array, string?] {
   return type === undefined ? [name, toContent(content)] : [name, toContent(content), type]
 }
 

@@ -10,7 +10,7 @@ function destination({ origin, requestLine, headers }: WireEntry): string {
   const target = requestLine.split(' ')[1] ?? ''
   const absolute = /^https?:\/\/([^/?#]*)/i.exec(target)?.[1]
   const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1]
-  return `${origin} ${(absolute ?? host ?? target).toLowerCase()}`
+  return `${origin} ${absolute ?? host ?? target}`
 }
 
 // Authorization by its name, a cookie by its own.

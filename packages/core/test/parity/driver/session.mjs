@@ -1,5 +1,5 @@
 // A scenario's session and the keyword arguments of a call, as entreat's options.
-import { BasicAuth, CookieJar, DigestAuth, HTTPAdapter, Request, Session } from '@entreat/core'
+import { BasicAuth, CookieJar, DigestAuth, HTTPAdapter, Session } from '@entreat/core'
 import { toValue } from './values.mjs'
 
 /** Adds `X-Adapter` as it sends: on a copy, since an adapter never changes the request. */
@@ -22,18 +22,12 @@ function headerOnlyProxyAuth({ username, password }) {
   return (request) => request.headers.set('Proxy-Authorization', `Basic ${credentials}`)
 }
 
-// A body is made by preparing a request that has it.
-async function toBody(request, data) {
-  const prepared = await new Request(request.method, request.url, { data }).prepare()
-  return prepared.body
-}
-
 function callableAuth({ setHeaders = {}, deleteHeaders = [], setUrl, setBody }) {
-  return async (request) => {
+  return (request) => {
     for (const [name, value] of Object.entries(setHeaders)) request.headers.set(name, toValue(value))
     for (const name of deleteHeaders) request.headers.delete(name)
     if (setUrl !== undefined) request.url = setUrl
-    if (setBody !== undefined) request.body = await toBody(request, toValue(setBody))
+    if (setBody !== undefined) request.body = toValue(setBody)
     return request
   }
 }

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { seededBlocks, seededBytes, TestProxy, TestServer } from '@entreat/testkit'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+let server: TestServer
+let folder: string
+const tried = new Set<string>()
+
+beforeAll(async () => {
+  server = await TestServer.start()
+  folder = await mkdtemp(join(tmpdir(), 'entreat-examples-'))
+})
+
+afterAll(async () => {
+  await server.close()
+  await rm(folder, { recursive: true })
+})
+
+/** Runs an example as a user would, without the machine's proxies and netrc. */
+async function runExample(name: string, ...args: string[]): Promise<string[]> {
+  tried.add(name)
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([key]) => !/proxy$|^netrc$|_ca_bundle$/i.test(key)),
+  )
+  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, name), ...args], {
+    env: { ...env, HOME: folder },
+    timeout: 15_000,
+  })
+  return stdout.trimEnd().split('\n')
+}
+
+async function writeTemporary(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, content)
+  return path
+}
+
+test('downloads to a file and tells how far it is', async () => {
+  const file = join(folder, 'download.bin')
+  const lines = await runExample('download-with-progress.mjs', `${server.url}/download/5000000?seed=3`, file)
+  expect((await readFile(file)).equals(Buffer.concat([...seededBlocks(5_000_000, 3)]))).toBe(true)
+  expect(lines.at(-2)).toBe('100 %')
+  expect(lines.at(-1)).toBe(`wrote ${file}`)
+})
+
+test('uploads a file as a stream, alone and in a form', async () => {
+  const content = seededBytes(3_000_000, 4)
+  const file = await writeTemporary('upload.bin', content)
+  const lines = await runExample('upload-a-stream.mjs', `${server.url}/upload`, file)
+  expect(lines.join('\n')).toContain(createHash('sha256').update(content).digest('hex'))
+  expect(lines.at(-1)).toBe('200')
+  const [plain, form] = server.requests.slice(-2)
+  expect(plain?.bodyLength).toBe(content.length)
+  expect(form?.body.toString('latin1')).toContain('name="log"; filename="app.log"\r\nContent-Type: text/plain')
+})
+
+test('retries by a policy until the server is well, or gives up', async () => {
+  const well = await runExample('retry-policy.mjs', `${server.url}/flaky/example/2`)
+  expect(well).toEqual([
+    'attempt 1 failed (status 503), next in 0 ms',
+    expect.stringMatching(/^attempt 2 failed \(status 503\), next in 1\d\d ms$/),
+    'answered with 200',
+  ])
+  const unwell = await runExample('retry-policy.mjs', `${server.url}/status/502`)
+  expect(unwell).toHaveLength(5)
+  expect(unwell.at(-1)).toBe('gave up: ERR_RETRIES_EXHAUSTED')
+})
+
+test('trusts its own CA and shows a client certificate', async () => {
+  const { client } = server.certificates
+  const files = [
+    await writeTemporary('ca.pem', server.ca),
+    await writeTemporary('client.pem', client.cert),
+    await writeTemporary('client-key.pem', client.key),
+  ]
+  const lines = await runExample('client-certificate.mjs', `${server.httpsUrl}/client-certificate`, ...files)
+  expect(lines.join('\n')).toContain("subject: { CN: 'entreat test client' }")
+  expect(lines.at(-1)).toBe('ERR_SSL')
+})
+
+test('goes through a proxy with a password', async () => {
+  const proxy = await TestProxy.start({ credentials: { username: 'ahab', password: 'ivory leg' } })
+  const ca = await writeTemporary('proxy-ca.pem', server.ca)
+  const lines = await runExample('proxy.mjs', `${server.httpsUrl}/get`, proxy.url, ca)
+  await proxy.close()
+  expect(lines).toEqual(['through the proxy: 200', 'refused by the proxy: 407', 'direct: 200'])
+  expect(proxy.requests.every(({ method }) => method === 'CONNECT')).toBe(true)
+})
+
+test('gives an SDK a fetch with cookies and credentials', async () => {
+  const lines = await runExample('fetch-for-an-sdk.mjs', server.url)
+  expect(lines).toEqual(["{ cookie: 'user=ishmael', authorization: 'Basic aXNobWFlbDp3aGFsZQ==' }"])
+})
+
+test('every example is tried here', async () => {
+  const examples = (await readdir(import.meta.dirname)).filter((name) => name.endsWith('.mjs'))
+  expect([...tried].toSorted()).toEqual(examples.toSorted())
+})
