@@ -13,8 +13,8 @@ async function* withProgress(chunks) {
   let [received, shown] = [0, 0]
   for await (const chunk of chunks) {
     received += chunk.length
-    const percent = Math.floor((received / total) * 100)
-    if (percent >= shown + 10) console.log(`${(shown = percent)} %`)
+    const percent = Math.floor((received / total) * 10) * 10
+    if (percent > shown) console.log(`${(shown = percent)} %`)
     yield chunk
   }
 }

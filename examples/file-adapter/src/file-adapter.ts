@@ -93,7 +93,7 @@ export class FileAdapter extends TransportAdapter {
 
 /** The path that a URL names: percent-decoded, without query and fragment. */
 function filePath(request: PreparedRequest): string {
-  const match = /^file:(?:\/\/(?:localhost)?)?(\/[^?#]*)/i.exec(request.url)
+  const match = /^file:(?:\/\/(?:localhost)?)?(\/(?!\/)[^?#]*)/i.exec(request.url)
   if (match === null) throw new InvalidURL(`${request.url} names no file of this machine`, { request })
   let path: string
   try {

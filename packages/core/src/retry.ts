@@ -1,4 +1,5 @@
 import { UsageError } from './errors.ts'
+import { readOptions } from './options.ts'
 
 /** What `new Retry()` takes: the parameters of urllib3's Retry, in milliseconds. `null` is no limit of its own kind. */
 export interface RetryOptions {
@@ -30,6 +31,22 @@ export interface RetryOptions {
   readonly raiseOnStatus?: boolean
 }
 
+const RETRY_OPTIONS: ReadonlySet<string> = new Set<keyof RetryOptions>([
+  'total',
+  'connect',
+  'read',
+  'status',
+  'other',
+  'allowedMethods',
+  'statusForcelist',
+  'backoffMs',
+  'maxBackoffMs',
+  'jitterMs',
+  'respectRetryAfter',
+  'maxRetryAfterMs',
+  'raiseOnStatus',
+])
+
 const IDEMPOTENT = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT', 'TRACE']
 const RETRY_AFTER_STATUSES = [413, 429, 503]
 
@@ -53,7 +70,8 @@ export class Retry {
   readonly raiseOnStatus: boolean
 
   /** @throws UsageError for counts or times that are no non-negative numbers. */
-  constructor(options: RetryOptions = {}) {
+  constructor(init: RetryOptions = {}) {
+    const options = readOptions(init, RETRY_OPTIONS, 'Retry')
     const { total = 10, allowedMethods = IDEMPOTENT, statusForcelist = [] } = options
     this.total = checked('total', total)
     this.connect = checked('connect', options.connect ?? null)
@@ -73,7 +91,9 @@ export class Retry {
   /** `n` retries on idempotent methods, a Retry as it is, or none. */
   static from(value: Retry | number | null): Retry | null {
     if (value === null || value === 0) return null
-    return typeof value === 'number' ? new Retry({ total: value }) : value
+    if (typeof value === 'number') return new Retry({ total: value })
+    if (typeof value.retriesStatus === 'function') return value
+    throw new UsageError('retry must be a Retry (`new Retry({ … })`), a number, or null')
   }
 
   /** Whether a request of this method may be repeated once something was sent. */

@@ -16,21 +16,13 @@ import type { Params } from './message/query.ts'
 import { Request } from './message/request.ts'
 import type { Response } from './message/response.ts'
 import { Mounts } from './mounts.ts'
+import { readOptions, REQUEST_OPTIONS, SEND_OPTIONS, SESSION_OPTIONS } from './options.ts'
 import { prepareForSession } from './prepare-for-session.ts'
 import type { ProxiesInit } from './proxies.ts'
 import { resolveExchange } from './resolve-exchange.ts'
 import { Retry } from './retry.ts'
 import { describeSession, restoreSession, type SessionState } from './session-state.ts'
-import {
-  readOptions,
-  REQUEST_OPTIONS,
-  type RequestOptions,
-  SEND_OPTIONS,
-  SENSITIVE_HEADERS,
-  type SendOptions,
-  SESSION_OPTIONS,
-  type SessionOptions,
-} from './settings.ts'
+import { type RequestOptions, SENSITIVE_HEADERS, type SendOptions, type SessionOptions } from './settings.ts'
 import { Deadline, type ResolvedTimeout, resolveTimeout, type TimeoutInit, untilAborted } from './timeout.ts'
 import { HTTPAdapter } from './transport/http-adapter.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
@@ -223,10 +215,12 @@ export class Session implements AsyncDisposable {
 
   async #run(options: RequestOptions, what: () => string, prepared: () => PreparedRequest): Promise<Response> {
     const end = this.#inFlight.begin(options.stream ?? this.stream)
-    const total =
-      options.timeout === undefined ? this.#timeout.total : resolveTimeout(options.timeout, this.#timeout).total
-    const deadline = total === null && options.signal === undefined ? null : new Deadline(total, options.signal, what)
+    let deadline: Deadline | null = null
     try {
+      const { timeout } = options
+      const total = timeout === undefined ? this.#timeout.total : resolveTimeout(timeout, this.#timeout).total
+      const signal = options.signal ?? undefined
+      if (total !== null || signal !== undefined) deadline = new Deadline(total, signal, what)
       deadline?.signal.throwIfAborted()
       const request = prepared()
       this.#cookies.bind(this.baseUrl ?? request.url)

@@ -102,6 +102,8 @@ export class Deadline {
   #letGo: (() => void) | undefined
 
   constructor(totalMs: number | null, signal: AbortSignal | undefined, what: () => string) {
+    if (signal !== undefined && typeof signal.addEventListener !== 'function')
+      throw new UsageError('signal must be an AbortSignal')
     if (signal?.aborted === true) this.#controller.abort(signal.reason)
     else if (signal !== undefined) this.#letGo = onceAborted(signal, () => this.#controller.abort(signal.reason))
     if (totalMs !== null) {

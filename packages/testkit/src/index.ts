@@ -26,3 +26,6 @@ export type {
 } from './suite/adapter-target.ts'
 export { httpTarget, type HttpTargetOptions } from './suite/http-target.ts'
 export type { SuiteRunner } from './suite/suite-runner.ts'
+export { authSuite, type AuthSuiteOptions } from './suite/auth-suite.ts'
+export type { AuthCapabilities, AuthTarget } from './suite/auth-target.ts'
+export { basicAuthTarget, bearerAuthTarget, digestAuthTarget } from './suite/auth-targets.ts'

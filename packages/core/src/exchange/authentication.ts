@@ -2,7 +2,7 @@ import { type AuthBase, type AuthContext, signsOnly } from '../auth/auth-base.ts
 import { driveFlow } from '../auth/drive-flow.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
-import type { ProxyFlow, ProxyLeg } from '../transport/transport-adapter.ts'
+import type { Connection, ProxyFlow, ProxyLeg } from '../transport/transport-adapter.ts'
 import { authContext } from './auth-context.ts'
 import { cookieHeader, setCookieHeader } from './cookies.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
@@ -23,9 +23,21 @@ export function authentication(next: Exchange, wire: Exchange, context: Exchange
     const proxyAuth = chosen === null ? null : (options.proxyAuth ?? chosen.auth)
     if (auth === null && proxyAuth === null) return next(signed, hop)
 
-    const exchange = new SignedExchange(next, wire, context, hop)
+    const exchange = new SignedExchange(next, wire, context, hop, proxyAuth)
     return exchange.run(signed, auth, proxyAuth)
   }
+}
+
+/** How one leg travels. */
+type Send = (leg: PreparedRequest) => Promise<Response>
+
+/** Who is signed for: the origin, or a proxy. */
+interface Party {
+  readonly auth: AuthBase
+  readonly recipient: AuthContext['recipient']
+  readonly send: Send
+  readonly bind: AuthContext['bind']
+  readonly onAnswer?: () => Promise<void>
 }
 
 /** One hop's exchange: what its legs share. */
@@ -36,21 +48,28 @@ class SignedExchange {
   readonly #options: ExchangeOptions
   readonly #lease: Lease
 
-  constructor(next: Exchange, wire: Exchange, context: ExchangeContext, options: ExchangeOptions) {
+  constructor(
+    next: Exchange,
+    wire: Exchange,
+    context: ExchangeContext,
+    options: ExchangeOptions,
+    proxyAuth: AuthBase | null,
+  ) {
     this.#next = next
     this.#wire = wire
     this.#context = context
-    this.#options = options
+    this.#options = proxyAuth === null ? options : { ...options, proxyFlow: this.#tunnelFlow(proxyAuth) }
     this.#lease = new Lease(context)
   }
 
   async run(request: PreparedRequest, auth: AuthBase | null, proxyAuth: AuthBase | null): Promise<Response> {
     const ownsCookie = !request.headers.has('cookie')
     if (ownsCookie) await this.#refreshCookies(request)
-    const send = this.#senderThroughProxy(request, proxyAuth)
+    const isForwarded =
+      proxyAuth !== null && request.parsedUrl.scheme === 'http' && !request.headers.has('proxy-authorization')
+    const send: Send = isForwarded ? (leg) => this.#sendThroughProxy(leg, proxyAuth) : (leg) => this.#send(leg)
     try {
-      const response =
-        auth === null ? await send(request) : await this.#signed(request, auth, 'origin', send, ownsCookie)
+      const response = auth === null ? await send(request) : await this.#sendToOrigin(request, auth, send, ownsCookie)
       this.#lease.endWith(response)
       return response
     } catch (error) {
@@ -64,42 +83,36 @@ class SignedExchange {
     setCookieHeader(request, typeof header === 'string' ? header : await header)
   }
 
-  /** How a leg travels: straight down, inside the proxy's own flow (plain http), or with a flow for the tunnel (https). */
-  #senderThroughProxy(
-    request: PreparedRequest,
-    proxyAuth: AuthBase | null,
-  ): (leg: PreparedRequest) => Promise<Response> {
-    if (proxyAuth === null) return (leg) => this.#send(leg)
-    if (request.parsedUrl.scheme === 'http') {
-      if (request.headers.has('proxy-authorization')) return (leg) => this.#send(leg)
-      return (leg) => this.#signed(leg, proxyAuth, 'proxy', (inner) => this.#send(inner), false)
-    }
+  #sendToOrigin(request: PreparedRequest, auth: AuthBase, send: Send, ownsCookie: boolean): Promise<Response> {
+    const bind = (): Promise<Connection> => this.#lease.reserve(request, this.#options, auth)
+    const onAnswer = (): Promise<void> => this.#refreshCookies(request)
+    return this.#sign(request, { auth, recipient: 'origin', send, bind, ...(ownsCookie ? { onAnswer } : {}) })
+  }
+
+  /** Plain http through a proxy: the proxy's flow is the inner one, and shares the connection with the origin's. */
+  #sendThroughProxy(leg: PreparedRequest, auth: AuthBase): Promise<Response> {
+    const bind = (): Promise<Connection> => this.#lease.reserve(leg, this.#options, auth)
+    return this.#sign(leg, { auth, recipient: 'proxy', send: (inner) => this.#send(inner), bind })
+  }
+
+  /** https through a proxy: the flow is handed down to whoever opens the tunnel, and runs on its raw socket. */
+  #tunnelFlow(auth: AuthBase): ProxyFlow {
     const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> =>
-      this.#signed(connect, proxyAuth, 'proxy', leg, false)
-    const proxyFlow: ProxyFlow = Object.assign(flow, { poolKey: proxyAuth.poolKey })
-    return (leg) => this.#send(leg, proxyFlow)
+      this.#sign(connect, { auth, recipient: 'proxy', send: leg, bind: () => leg.bind() })
+    return Object.assign(flow, { poolKey: auth.poolKey })
   }
 
-  #send(leg: PreparedRequest, proxyFlow?: ProxyFlow): Promise<Response> {
-    const connection = this.#lease.connection
-    if (connection === null && proxyFlow === undefined) return this.#next(leg, this.#options)
-    return this.#next(leg, { ...this.#options, proxyFlow, connection: connection ?? undefined })
+  #send(leg: PreparedRequest): Promise<Response> {
+    const { connection } = this.#lease
+    return this.#next(leg, connection === null ? this.#options : { ...this.#options, connection })
   }
 
-  async #signed(
-    request: PreparedRequest,
-    auth: AuthBase,
-    recipient: AuthContext['recipient'],
-    send: (leg: PreparedRequest) => Promise<Response>,
-    ownsCookie: boolean,
-  ): Promise<Response> {
-    const bind = (): ReturnType<AuthContext['bind']> => this.#lease.reserve(request, this.#options, auth)
+  async #sign(request: PreparedRequest, { auth, recipient, send, bind, onAnswer }: Party): Promise<Response> {
     const context = authContext({ recipient, request, options: this.#options, bind, wire: this.#wire })
     if (signsOnly(auth)) {
       await auth.apply(request, context)
       return send(request)
     }
-    const onAnswer = (): Promise<void> | void => (ownsCookie ? this.#refreshCookies(request) : undefined)
-    return driveFlow({ auth, request, context, send, onAnswer })
+    return driveFlow({ auth, request, context, send, ...(onAnswer === undefined ? {} : { onAnswer }) })
   }
 }

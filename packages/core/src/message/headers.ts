@@ -236,7 +236,9 @@ function latin1(bytes: Uint8Array): string {
 }
 
 function* entriesOf(init: HeadersInit): Iterable<[string, HeaderValue | null]> {
-  if (init instanceof Headers) {
+  if (typeof init !== 'object') {
+    throw new InvalidHeader(`Headers must be a record, [name, value] pairs or a Headers, not ${typeof init}`)
+  } else if (init instanceof Headers) {
     yield* init.items()
   } else if (Symbol.iterator in init) {
     for (const pair of init as Iterable<readonly [string, HeaderValue | null]>) {

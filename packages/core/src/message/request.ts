@@ -2,6 +2,7 @@ import { type AuthInit, resolveAuth, userinfoAuth } from '../auth/resolve-auth.t
 import { CookieJar, type CookiesInit } from '../cookie-jar.ts'
 import { InvalidHeader, InvalidJSONError, UsageError } from '../errors.ts'
 import { combineHooks, type Hooks } from '../hooks.ts'
+import { readOptions, REQUEST_OPTIONS } from '../options.ts'
 import type { RequestOptions } from '../settings.ts'
 import { type Body, type Content, createBody, isStream, withLength } from './body.ts'
 import { Headers } from './headers.ts'
@@ -42,7 +43,8 @@ export class Request {
 
   /** Prepares it without any Session's defaults: no default headers, cookies or netrc. */
   async prepare(): Promise<PreparedRequest> {
-    const { params, headers, data, json, files, auth, cookies, hooks } = this.options
+    const own = readOptions(this.options, REQUEST_OPTIONS, 'Request')
+    const { params, headers, data, json, files, auth, cookies, hooks } = own
     const parts = { method: this.method, url: this.url, params, data, json, files, auth, cookies, hooks: [hooks] }
     const prepared = prepare({ ...parts, headers: headers ? new Headers().merge(headers) : null })
     const jar = prepared.cookies

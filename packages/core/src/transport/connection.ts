@@ -128,7 +128,10 @@ export class HTTPConnection implements Connection, Link {
   release(): void {
     if (!this.leased) return
     this.leased = false
-    if (!this.#busy && !this.closed) this.#owner.onIdle(this)
+    if (this.#busy || this.closed) return
+    // A socket that undici has not been given has no idle timer and keeps the process alive.
+    if (this.#served === 0) this.destroy()
+    else this.#owner.onIdle(this)
   }
 
   destroy(cause?: Error): void {

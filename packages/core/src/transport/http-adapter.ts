@@ -9,11 +9,12 @@ import { openTcp, openTls, type SocketOptions } from './connector.ts'
 import { dispatch } from './dispatch.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.ts'
 import { networkError, proxyError } from './network-error.ts'
-import { keyOf } from './pool-key.ts'
-import { Pools, type Wanted } from './pools.ts'
+import { keyOf, type PoolKey } from './pool-key.ts'
+import { Pools } from './pools.ts'
 import { tlsSettings } from './tls.ts'
 import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
 import { openTunnel } from './tunnel.ts'
+import type { OpenConnection } from './waiter.ts'
 
 /** What `new HTTPAdapter()` takes. */
 export interface HTTPAdapterOptions extends SocketOptions {
@@ -69,21 +70,16 @@ export class HTTPAdapter extends TransportAdapter {
     if (this.#options.dispatcher !== undefined)
       throw new UsageError('An HTTPAdapter with a dispatcher has no connections to reserve')
     const key = keyOf(request, options, { poolKey })
-    const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
+    const idle = this.#pools.take(key) ?? this.#pools.adopt(keyOf(request, options, null), key)
+    const connection = idle ?? (await this.#connect(key, request, options))
     connection.leased = true
     return connection
   }
 
-  #connect(key: string, request: PreparedRequest, options: TransportOptions): Promise<HTTPConnection> {
-    const wanted: Wanted = {
-      key,
-      limits: this.#limits(options.limits),
-      timeout: options.timeout,
-      signal: options.signal,
-      what: `${request.method} ${redactUrl(request.url)}`,
-      open: (signal, owner) => this.#open(request, options, signal, owner),
-    }
-    return this.#pools.acquire(wanted)
+  #connect(key: PoolKey, request: PreparedRequest, options: TransportOptions): Promise<HTTPConnection> {
+    const open: OpenConnection = (signal, owner) => this.#open(request, options, signal, owner)
+    const { timeout, signal } = options
+    return this.#pools.acquire({ key, request, open, timeout, signal, limits: this.#limits(options.limits) })
   }
 
   #limits(limits: ResolvedLimits): ResolvedLimits {

@@ -3,8 +3,16 @@ import { effectivePort } from '../message/url.ts'
 import { tlsIdentity } from './tls.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 
+/** What a connection belongs to. */
+export interface PoolKey {
+  /** Equal for requests that may share a connection. */
+  readonly text: string
+  /** The origin, or the proxy that forwards to all: what `limits.connectionsPerOrigin` counts. */
+  readonly origin: string
+}
+
 /**
- * Tells which requests may share a connection: equal text for equal origin, proxy, TLS settings, proxy credential and, on reserved connections, credential.
+ * Tells which requests may share a connection: those with equal origin, proxy, TLS settings, proxy credential and, on reserved connections, credential.
  * Plain http through a proxy shares the proxy's connections whatever the origin.
  *
  * @param bound - the scheme's pool key, for connections that are reserved for it; `null` for those that anybody may use.
@@ -13,27 +21,39 @@ export function keyOf(
   request: PreparedRequest,
   options: TransportOptions,
   bound: { readonly poolKey: unknown } | null,
-): string {
+): PoolKey {
   const { parsedUrl: url } = request
   const { proxy } = options
-  const origin = `${url.scheme}://${url.host}:${effectivePort(url)}`
-  let key = proxy === null ? origin : url.scheme === 'http' ? proxy.url : `${origin}|${proxy.url}`
-  if (url.scheme === 'https' || proxy?.scheme === 'https') key += `|${tlsIdentity(options.verify, options.cert)}`
-  if (proxy !== null && options.proxyFlow !== undefined) key += `|proxy ${identify(options.proxyFlow.poolKey)}`
-  else if (proxy !== null && url.scheme === 'https' && request.headers.has('proxy-authorization'))
-    key += `|proxy ${identify(request.headers.get('proxy-authorization'))}`
-  if (bound !== null) key += `|auth ${identify(bound.poolKey)}`
-  return key
+  const direct = `${url.scheme}://${url.host}:${effectivePort(url)}`
+  const origin = proxy === null ? direct : url.scheme === 'http' ? proxy.url : `${direct}|${proxy.url}`
+  let text = origin
+  if (url.scheme === 'https' || proxy?.scheme === 'https') text += `|${tlsIdentity(options.verify, options.cert)}`
+  if (proxy !== null) text += proxyCredential(request, options)
+  if (bound !== null) text += `|auth ${identify(bound.poolKey)}`
+  return { text, origin }
+}
+
+/** A tunnel is as good as the credential that opened it. */
+function proxyCredential(request: PreparedRequest, options: TransportOptions): string {
+  if (options.proxyFlow !== undefined) return `|proxy ${identify(options.proxyFlow.poolKey)}`
+  const header = request.parsedUrl.scheme === 'https' ? request.headers.get('proxy-authorization') : null
+  return header === null ? '' : `|proxy ${identify(header)}`
 }
 
 const objectIds = new WeakMap<object, number>()
-let objects = 0
+const symbolIds = new Map<symbol, number>()
+let ids = 0
 
-/** Equal text for equal keys: by value for text and numbers, by identity for objects. */
+/** Equal text for equal keys: by value for text and numbers, by identity for objects and symbols. */
 function identify(poolKey: unknown): string {
-  if ((typeof poolKey !== 'object' || poolKey === null) && typeof poolKey !== 'function')
-    return `${typeof poolKey}:${String(poolKey)}`
-  let id = objectIds.get(poolKey)
-  if (id === undefined) objectIds.set(poolKey, (id = ++objects))
-  return `object:${id}`
+  if (typeof poolKey === 'symbol') return `symbol:${idIn(symbolIds, poolKey)}`
+  if ((typeof poolKey === 'object' && poolKey !== null) || typeof poolKey === 'function')
+    return `object:${idIn(objectIds, poolKey)}`
+  return `${typeof poolKey}:${String(poolKey)}`
+}
+
+function idIn<K>(known: { get(key: K): number | undefined; set(key: K, id: number): unknown }, key: K): number {
+  let id = known.get(key)
+  if (id === undefined) known.set(key, (id = ++ids))
+  return id
 }

@@ -1,33 +1,11 @@
-import { ConnectionError, ConnectTimeout, PoolTimeout } from '../errors.ts'
-import type { ResolvedTimeout } from '../timeout.ts'
-import type { ConnectionOwner, HTTPConnection } from './connection.ts'
+import { ConnectionError } from '../errors.ts'
 import type { ResolvedLimits } from '../limits.ts'
-
-/** Opens one connection; cancelled through the signal. */
-export type OpenConnection = (signal: AbortSignal, owner: ConnectionOwner) => Promise<HTTPConnection>
-
-/** What a request that needs a connection brings along. */
-export interface Wanted {
-  readonly key: string
-  readonly open: OpenConnection
-  readonly limits: ResolvedLimits
-  readonly timeout: ResolvedTimeout
-  readonly signal: AbortSignal | undefined
-  /** What is asked for, for errors. */
-  readonly what: string
-}
-
-/** A request that waits: first for a slot (`pool` time), then for an attempt (`connect` time). */
-interface Waiter extends Wanted {
-  readonly resolve: (connection: HTTPConnection) => void
-  readonly reject: (error: unknown) => void
-  readonly onAbort: () => void
-  timer: NodeJS.Timeout | undefined
-  connecting: boolean
-}
+import type { ConnectionOwner, HTTPConnection } from './connection.ts'
+import type { PoolKey } from './pool-key.ts'
+import { NOTHING_SENT, Waiter, type Wanted } from './waiter.ts'
 
 interface Pool {
-  readonly key: string
+  readonly key: PoolKey
   readonly idle: HTTPConnection[]
   readonly all: Set<HTTPConnection>
   readonly attempts: Set<AbortController>
@@ -43,16 +21,30 @@ interface Pool {
 export class Pools implements ConnectionOwner {
   readonly #pools = new Map<string, Pool>()
   readonly #poolOf = new WeakMap<HTTPConnection, Pool>()
+  /** Pools with requests that wait for a slot. */
   readonly #blocked = new Set<Pool>()
+  /** Connections and attempts, by origin and in all. */
+  readonly #openTo = new Map<string, number>()
   #open = 0
 
   /** An idle connection at once, or `null`. */
-  take(key: string): HTTPConnection | null {
-    const pool = this.#pools.get(key)
-    for (let connection = pool?.idle.pop(); connection !== undefined; connection = pool?.idle.pop()) {
+  take({ text }: PoolKey): HTTPConnection | null {
+    const idle = this.#pools.get(text)?.idle
+    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
       if (!connection.closed) return connection
     }
     return null
+  }
+
+  /** Takes an idle connection that anybody may use, and keeps it under another key from now on. */
+  adopt(from: PoolKey, to: PoolKey): HTTPConnection | null {
+    const connection = this.take(from)
+    if (connection === null) return null
+    this.#pools.get(from.text)?.all.delete(connection)
+    const pool = this.#poolFor(to)
+    pool.all.add(connection)
+    this.#poolOf.set(connection, pool)
+    return connection
   }
 
   /**
@@ -64,31 +56,18 @@ export class Pools implements ConnectionOwner {
     if (wanted.signal?.aborted === true) return Promise.reject(wanted.signal.reason as Error)
     return new Promise((resolve, reject) => {
       const pool = this.#poolFor(wanted.key)
-      const fail = (error: unknown): void => this.#leave(pool, waiter, error)
-      const waiter: Waiter = {
-        ...wanted,
-        resolve,
-        reject,
-        timer: undefined,
-        connecting: false,
-        onAbort: () => fail(wanted.signal?.reason),
-      }
-      wanted.signal?.addEventListener('abort', waiter.onAbort, { once: true })
+      const waiter = new Waiter(wanted, resolve, reject, (one, error) => this.#leave(pool, one, error))
       pool.waiters.push(waiter)
       this.#serve(pool)
-      const { pool: poolMs } = wanted.timeout
-      if (!waiter.connecting && poolMs !== null && pool.waiters.includes(waiter)) {
-        const message = `${wanted.what}: no connection became free within timeout.pool = ${poolMs} ms`
-        waiter.timer = setTimeout(() => fail(new PoolTimeout(message)), poolMs)
-      }
+      if (pool.waiters.includes(waiter)) waiter.startPoolTime()
     })
   }
 
-  #poolFor(key: string): Pool {
-    let pool = this.#pools.get(key)
+  #poolFor(key: PoolKey): Pool {
+    let pool = this.#pools.get(key.text)
     if (pool === undefined) {
       pool = { key, idle: [], all: new Set(), attempts: new Set(), waiters: [] }
-      this.#pools.set(key, pool)
+      this.#pools.set(key.text, pool)
     }
     return pool
   }
@@ -98,28 +77,30 @@ export class Pools implements ConnectionOwner {
     while (pool.waiters.length > 0) {
       const idle = this.take(pool.key)
       if (idle !== null) {
-        this.#give(pool, idle)
+        ;(pool.waiters.shift() as Waiter).give(idle)
         continue
       }
       const next = pool.waiters[pool.attempts.size]
-      if (next === undefined || !this.#mayOpen(pool, next.limits)) break
+      if (next === undefined || !this.#mayOpen(pool, next.wanted.limits)) break
       this.#attempt(pool, next)
     }
-    if (pool.waiters.length <= pool.attempts.size) this.#blocked.delete(pool)
-    else this.#blocked.add(pool)
-    this.#cancelSurplus(pool)
-    if (pool.all.size + pool.attempts.size + pool.waiters.length === 0) this.#pools.delete(pool.key)
+    while (pool.attempts.size > pool.waiters.length) this.#cancel(pool, [...pool.attempts].at(-1) as AbortController)
+    for (const waiter of pool.waiters.slice(0, pool.attempts.size)) waiter.startConnectTime()
+    if (pool.waiters.length > pool.attempts.size) this.#blocked.add(pool)
+    else this.#blocked.delete(pool)
+    if (pool.all.size + pool.waiters.length === 0) this.#pools.delete(pool.key.text)
   }
 
   #mayOpen(pool: Pool, limits: ResolvedLimits): boolean {
-    if (pool.all.size + pool.attempts.size >= limits.connectionsPerOrigin) return false
-    return this.#open < limits.connections || this.#evictIdle()
+    const { origin } = pool.key
+    if ((this.#openTo.get(origin) ?? 0) >= limits.connectionsPerOrigin && !this.#evictIdle(origin)) return false
+    return this.#open < limits.connections || this.#evictIdle(null)
   }
 
-  /** Closes the connection that has been idle longest in the pool used longest ago. */
-  #evictIdle(): boolean {
+  /** Closes the connection that has been idle longest in the pool used longest ago, of one origin or of all. */
+  #evictIdle(origin: string | null): boolean {
     for (const pool of this.#pools.values()) {
-      const oldest = pool.idle.shift()
+      const oldest = origin === null || pool.key.origin === origin ? pool.idle.shift() : undefined
       if (oldest === undefined) continue
       this.#forget(pool, oldest)
       oldest.destroy()
@@ -128,93 +109,79 @@ export class Pools implements ConnectionOwner {
     return false
   }
 
+  #count(pool: Pool, change: 1 | -1): void {
+    const { origin } = pool.key
+    const open = (this.#openTo.get(origin) ?? 0) + change
+    if (open === 0) this.#openTo.delete(origin)
+    else this.#openTo.set(origin, open)
+    this.#open += change
+  }
+
   #attempt(pool: Pool, waiter: Waiter): void {
     const attempt = new AbortController()
     pool.attempts.add(attempt)
-    this.#open++
-    waiter.connecting = true
-    clearTimeout(waiter.timer)
-    const { connect } = waiter.timeout
-    if (connect !== null) {
-      const message = `${waiter.what}: could not connect within timeout.connect = ${connect} ms`
-      const facts = { connectionReused: false, requestBytesSent: 0, responseStarted: false }
-      waiter.timer = setTimeout(() => this.#leave(pool, waiter, new ConnectTimeout(message, facts)), connect)
-    }
-    waiter.open(attempt.signal, this).then(
+    this.#count(pool, 1)
+    waiter.attempt = attempt
+    waiter.wanted.open(attempt.signal, this).then(
       (connection) => this.#opened(pool, attempt, connection),
       (error: unknown) => this.#failed(pool, attempt, waiter, error),
     )
   }
 
   #opened(pool: Pool, attempt: AbortController, connection: HTTPConnection): void {
-    if (!pool.attempts.delete(attempt)) {
-      connection.destroy()
-      return
-    }
+    if (!pool.attempts.delete(attempt)) return connection.destroy()
     if (connection.closed) {
-      this.#open--
-      return this.#serve(pool)
-    }
-    pool.all.add(connection)
-    this.#poolOf.set(connection, pool)
-    if (pool.waiters.length > 0) {
-      this.#give(pool, connection)
-      this.#serve(pool)
+      this.#count(pool, -1)
     } else {
-      connection.destroy()
+      pool.all.add(connection)
+      this.#poolOf.set(connection, pool)
+      ;(pool.waiters.shift() as Waiter).give(connection)
     }
+    this.#serve(pool)
   }
 
   #failed(pool: Pool, attempt: AbortController, waiter: Waiter, error: unknown): void {
     if (!pool.attempts.delete(attempt)) return
-    this.#open--
-    const unlucky = pool.waiters.includes(waiter) ? waiter : pool.waiters.find(({ connecting }) => connecting)
-    if (unlucky !== undefined) this.#leave(pool, unlucky, error)
-    else this.#serve(pool)
+    this.#count(pool, -1)
+    const unlucky = pool.waiters.includes(waiter) ? waiter : pool.waiters.find(({ isConnecting }) => isConnecting)
+    if (unlucky !== undefined) this.#remove(pool, unlucky)?.fail(error)
+    this.#serve(pool)
     this.#serveBlocked()
   }
 
-  #give(pool: Pool, connection: HTTPConnection): void {
-    const waiter = pool.waiters.shift() as Waiter
-    this.#settle(waiter)
-    waiter.resolve(connection)
-  }
-
+  /** A request gives up. The attempt that it began may be as hopeless: others get a new one. */
   #leave(pool: Pool, waiter: Waiter, error: unknown): void {
-    const at = pool.waiters.indexOf(waiter)
-    if (at === -1) return
-    pool.waiters.splice(at, 1)
-    this.#settle(waiter)
-    waiter.reject(error)
+    this.#remove(pool, waiter)?.fail(error)
+    if (waiter.attempt !== null && pool.attempts.has(waiter.attempt)) this.#cancel(pool, waiter.attempt)
     this.#serve(pool)
+    this.#serveBlocked()
   }
 
-  #settle(waiter: Waiter): void {
-    clearTimeout(waiter.timer)
-    waiter.signal?.removeEventListener('abort', waiter.onAbort)
+  #remove(pool: Pool, waiter: Waiter): Waiter | null {
+    const at = pool.waiters.indexOf(waiter)
+    if (at === -1) return null
+    pool.waiters.splice(at, 1)
+    return waiter
   }
 
-  #cancelSurplus(pool: Pool): void {
-    for (const attempt of pool.attempts) {
-      if (pool.attempts.size <= pool.waiters.length) return
-      pool.attempts.delete(attempt)
-      this.#open--
-      attempt.abort(new Error('nobody waits for this connection any more'))
-    }
+  #cancel(pool: Pool, attempt: AbortController): void {
+    pool.attempts.delete(attempt)
+    this.#count(pool, -1)
+    attempt.abort(new Error('nobody waits for this connection any more'))
   }
 
   onIdle(connection: HTTPConnection): void {
     const pool = this.#poolOf.get(connection)
     if (pool === undefined) return
-    if (pool.waiters.length > 0) {
-      this.#give(pool, connection)
-      this.#serve(pool)
-      return
+    const first = pool.waiters.shift()
+    if (first !== undefined) {
+      first.give(connection)
+      return this.#serve(pool)
     }
     pool.idle.push(connection)
     // Used last: the pools idle longest come first.
-    this.#pools.delete(pool.key)
-    this.#pools.set(pool.key, pool)
+    this.#pools.delete(pool.key.text)
+    this.#pools.set(pool.key.text, pool)
     if (this.#blocked.size > 0) this.#serveBlocked()
   }
 
@@ -229,29 +196,31 @@ export class Pools implements ConnectionOwner {
   }
 
   #forget(pool: Pool, connection: HTTPConnection): void {
-    if (pool.all.delete(connection)) this.#open--
+    if (pool.all.delete(connection)) this.#count(pool, -1)
   }
 
   #serveBlocked(): void {
     for (const pool of this.#blocked) this.#serve(pool)
   }
 
-  /** Ends every connection and every attempt; resolves when the sockets are gone. Waiters fail with ERR_CLOSED. */
+  /** Ends every connection and every attempt; resolves when the sockets are gone. Requests that wait or run fail with ERR_CLOSED. */
   async close(): Promise<void> {
-    const closed = (): ConnectionError => new ConnectionError('the adapter was closed', { code: 'ERR_CLOSED' })
     const sockets: Promise<void>[] = []
-    for (const pool of this.#pools.values()) {
-      for (const waiter of pool.waiters.splice(0)) {
-        this.#settle(waiter)
-        waiter.reject(closed())
-      }
-      this.#cancelSurplus(pool)
+    for (const pool of [...this.#pools.values()]) {
+      for (const waiter of pool.waiters.splice(0)) waiter.fail(closedError(waiter.wanted))
+      for (const attempt of pool.attempts) this.#cancel(pool, attempt)
+      this.#blocked.delete(pool)
       for (const connection of pool.all) {
-        if (!connection.socket.closed)
-          sockets.push(new Promise((resolve) => connection.socket.once('close', () => resolve())))
-        connection.destroy(closed())
+        const { socket } = connection
+        if (!socket.closed) sockets.push(new Promise((resolve) => socket.once('close', () => resolve())))
+        connection.destroy(closedError(null))
       }
     }
     await Promise.all(sockets)
   }
+}
+
+function closedError(wanted: Wanted | null): ConnectionError {
+  const facts = wanted === null ? {} : { request: wanted.request, ...NOTHING_SENT }
+  return new ConnectionError('the adapter was closed', { code: 'ERR_CLOSED', ...facts })
 }

@@ -14,7 +14,11 @@ export interface Proxy {
 }
 
 /** One exchange with a proxy on its raw socket, before a tunnel exists. */
-export type ProxyLeg = (request: PreparedRequest) => Promise<Response>
+export interface ProxyLeg {
+  (request: PreparedRequest): Promise<Response>
+  /** The raw socket as a connection: from here on a proxy that closes it ends the exchange, instead of getting a new one. */
+  bind(): Promise<Connection>
+}
 
 /** Drives the proxy's auth scheme over the CONNECT exchange; made by the layer above, called by the tunnel. */
 export interface ProxyFlow {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { ProxyError } from '../errors.ts'
 import { Headers } from '../message/headers.ts'
 import { PreparedRequest } from '../message/prepared-request.ts'
@@ -7,7 +8,7 @@ import { dialledHost, effectivePort } from '../message/url.ts'
 import { untilAborted } from '../timeout.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import { exchangeRaw } from './raw-exchange.ts'
-import type { ProxyFlow, ProxyLeg } from './transport-adapter.ts'
+import type { Connection, ProxyFlow, ProxyLeg } from './transport-adapter.ts'
 
 /** What a tunnel is opened for. */
 export interface TunnelWanted {
@@ -28,32 +29,72 @@ export interface TunnelWanted {
  * @throws ProxyError with the proxy's `response` for any final answer but 2xx.
  */
 export async function openTunnel(wanted: TunnelWanted): Promise<Socket> {
-  const authority = authorityOf(wanted.request)
-  const { signal } = wanted
-  let socket: Socket | null = null
-  const onAbort = (): void => void socket?.destroy()
+  const { request, flow, signal } = wanted
+  const exchange = new TunnelExchange(wanted)
+  const onAbort = (): void => exchange.giveUp()
   signal.addEventListener('abort', onAbort)
-  const leg: ProxyLeg = async (request) => {
-    socket ??= await wanted.openProxy()
-    const { response, keepsAlive } = await exchangeRaw(socket, request, authority, wanted.limits)
-    if (!keepsAlive) {
-      socket.destroy()
-      socket = null
-    }
-    return response
-  }
   try {
-    const request = connectRequest(wanted.request)
-    const response = await untilAborted(wanted.flow === undefined ? leg(request) : wanted.flow(request, leg), signal)
-    const tunnel = socket as Socket | null
-    if (response.statusCode < 300 && tunnel !== null) {
-      socket = null
-      return tunnel
-    }
-    throw refused(response, wanted.request)
+    const leg: ProxyLeg = Object.assign((connect: PreparedRequest) => exchange.send(connect), {
+      bind: () => exchange.bind(),
+    })
+    const connect = connectRequest(request)
+    const response = await untilAborted(flow === undefined ? leg(connect) : flow(connect, leg), signal)
+    const tunnel = response.statusCode < 300 ? exchange.takeSocket() : null
+    if (tunnel === null) throw refused(response, request)
+    return tunnel
   } finally {
     signal.removeEventListener('abort', onAbort)
-    ;(socket as Socket | null)?.destroy()
+    exchange.giveUp()
+  }
+}
+
+/** The socket of one CONNECT exchange: opened when a leg needs it, anew if the proxy closed it between two legs that are not bound to it. */
+class TunnelExchange {
+  readonly #wanted: TunnelWanted
+  readonly #authority: string
+  #socket: Socket | null = null
+  #bound: Connection | null = null
+
+  constructor(wanted: TunnelWanted) {
+    this.#wanted = wanted
+    this.#authority = authorityOf(wanted.request)
+  }
+
+  async send(connect: PreparedRequest): Promise<Response> {
+    if (this.#bound?.closed === true)
+      throw new ProxyError('the proxy closed the connection that the authentication was bound to')
+    this.#socket ??= await this.#wanted.openProxy()
+    const { response, keepsAlive } = await exchangeRaw(this.#socket, connect, this.#authority, this.#wanted.limits)
+    if (!keepsAlive) this.giveUp()
+    return response
+  }
+
+  async bind(): Promise<Connection> {
+    const socket = (this.#socket ??= await this.#wanted.openProxy())
+    const certificate = 'getPeerCertificate' in socket ? (socket as TLSSocket).getPeerCertificate().raw : undefined
+    this.#bound ??= {
+      protocol: 'http/1.1',
+      ...(certificate === undefined ? {} : { peerCertificate: certificate }),
+      get closed() {
+        return socket.destroyed
+      },
+      send: (connect) => this.send(connect),
+      release: () => {},
+      destroy: () => this.giveUp(),
+    }
+    return this.#bound
+  }
+
+  /** Hands the socket over: it is the tunnel now. */
+  takeSocket(): Socket | null {
+    const socket = this.#socket
+    this.#socket = null
+    return socket
+  }
+
+  giveUp(): void {
+    this.#socket?.destroy()
+    this.#socket = null
   }
 }
 

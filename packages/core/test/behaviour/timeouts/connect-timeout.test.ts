@@ -1,7 +1,8 @@
-import { ConnectionError, ConnectTimeout, Session, Timeout } from '@entreat/core'
+import { ConnectionError, ConnectTimeout, HTTPAdapter, Session, Timeout } from '@entreat/core'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { BlackHole } from '../support/black-hole.ts'
 import { failure, within } from '../support/failure.ts'
 import { RawServer } from '../support/raw-server.ts'
 
@@ -24,28 +25,24 @@ describe('timeout.connect', () => {
   })
 
   it('ends the look-up of a name that gets no answer', async () => {
-    const { HTTPAdapter } = await import('@entreat/core')
     await using session = new Session({ trustEnv: false, timeout: { connect: 100 } })
     session.mount('http://', new HTTPAdapter({ lookup: () => {} }))
     expect(await within(2000, failure(session.get('http://somewhere.test/')))).toBeInstanceOf(ConnectTimeout)
   })
 
   it('ends a TCP connection that is never accepted', async () => {
-    // The backlog is full, so the kernel drops further SYNs.
-    const server = createServer()
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 })
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    const fd = (server as unknown as { _handle: { onconnection: unknown; reading?: boolean } })._handle
-    void fd
-    const fillers = await fillBacklog(port)
+    await using hole = await BlackHole.open()
     await using session = new Session({ trustEnv: false, timeout: { connect: 150 } })
-    const outcome = within(2000, failure(session.get(`http://127.0.0.1:${port}/`)))
-    const error = await outcome.finally(() => {
-      for (const socket of fillers) socket.destroy()
-      server.close()
-    })
+    const error = await within(2000, failure(session.get(`http://127.0.0.1:${hole.port}/`)))
     expect(error).toBeInstanceOf(ConnectTimeout)
+  })
+
+  it('ends every request to a host that does not answer, however many wait', async () => {
+    await using hole = await BlackHole.open()
+    await using session = new Session({ trustEnv: false, timeout: { connect: 150 } })
+    const calls = Array.from({ length: 100 }, () => failure(session.get(`http://127.0.0.1:${hole.port}/`)))
+    const codes = (await within(3000, Promise.all(calls))).map(({ code }) => code)
+    expect(codes.every((code) => code === 'ERR_CONNECT_TIMEOUT')).toBe(true)
   })
 
   it('ends a proxy that never answers CONNECT', async () => {
@@ -112,11 +109,3 @@ describe('a connection that is refused', () => {
     expect(error.message).toContain('ECONNREFUSED')
   })
 })
-
-/** Connects until a connection is no longer accepted within 200 ms: nobody accepts in the meantime, as this process is what would. */
-async function fillBacklog(port: number): Promise<Socket[]> {
-  const sockets: Socket[] = []
-  for (let count = 0; count < 8; count++) sockets.push(connect(port, '127.0.0.1').on('error', () => {}))
-  await Promise.resolve()
-  return sockets
-}

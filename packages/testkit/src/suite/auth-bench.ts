@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { AuthBase, type AuthInit, type Response, Session, type SessionOptions } from '@entreat/core'
+import type { ProxyAuthenticator } from '../proxy-state.ts'
+import type { RecordedRequest } from '../recorded-request.ts'
+import { TestProxy } from '../test-proxy.ts'
+import { TestServer } from '../test-server.ts'
+import type { AuthTarget } from './auth-target.ts'
+import { within } from './checks.ts'
+
+/** What a bench is made of. */
+interface AuthWorld {
+  readonly create: () => AuthInit | Promise<AuthInit>
+  readonly target: AuthTarget
+  readonly secrets: readonly string[]
+}
+
+/** One scheme, a server that asks for it and another that does not, for one test. */
+export class AuthBench implements AsyncDisposable {
+  /** What the author gave, as a Session sees it. */
+  readonly scheme: AuthBase
+  readonly target: AuthTarget
+  readonly secrets: readonly string[]
+  /** Asks for credentials. */
+  readonly server: TestServer
+  /** Another origin, which must not see any. */
+  readonly stranger: TestServer
+  readonly #opened: { close(): Promise<void> }[] = []
+
+  private constructor(scheme: AuthBase, world: AuthWorld, server: TestServer, stranger: TestServer) {
+    this.scheme = scheme
+    this.target = world.target
+    this.secrets = world.secrets
+    this.server = server
+    this.stranger = stranger
+    this.#opened.push(server, stranger)
+  }
+
+  /** Starts the servers and makes a scheme. */
+  static async open(world: AuthWorld): Promise<AuthBench> {
+    const { auth } = new Session({ auth: await world.create() })
+    assert.ok(auth !== null, 'create() gave no scheme')
+    const handler = world.target.handler?.()
+    const server = await TestServer.start(handler === undefined ? {} : { handler })
+    return new AuthBench(auth, world, server, await TestServer.start({ tls: false }))
+  }
+
+  get subject(): string {
+    return this.scheme.constructor.name
+  }
+
+  /** Where credentials are asked for. */
+  get url(): string {
+    return this.server.url + this.target.path
+  }
+
+  /** Where they are never good enough. */
+  get refusingUrl(): string {
+    return this.server.url + (this.target.refusingPath ?? '/status/401')
+  }
+
+  /** A Session that reads no environment and trusts the test authority; closed after the test. */
+  session(options: SessionOptions = {}): Session {
+    const session = new Session({ trustEnv: false, verify: this.server.ca, ...options })
+    this.#opened.unshift(session)
+    return session
+  }
+
+  /** A proxy that asks for credentials, closed after the test. Default: with the target's authenticator. */
+  async proxy(authenticate?: ProxyAuthenticator): Promise<TestProxy> {
+    const own = authenticate ?? this.target.authenticateProxy?.()
+    assert.ok(own !== undefined, "the suite's target has no authenticateProxy(), which a declared capability needs")
+    const proxy = await TestProxy.start({ authenticate: own })
+    this.#opened.push(proxy)
+    return proxy
+  }
+
+  /** Checks that a response says yes. */
+  assertAccepted(response: Response, what: string): void {
+    assert.equal(response.statusCode, 200, `${what} was answered with ${response.statusCode}, not 200`)
+  }
+
+  /** Asks for the protected resource and checks that the answer is yes. */
+  async assertWorks(session: Session, what: string): Promise<void> {
+    this.assertAccepted(await within(session.get(this.url), `get through ${what}`), what)
+  }
+
+  /** Checks that text holds none of the secrets. */
+  assertNoSecret(text: string, where: string): void {
+    assert.ok(!this.secrets.some((secret) => text.includes(secret)), `${where} shows a secret`)
+  }
+
+  /** Checks that a request holds no credentials, in its head or in the part of its body that was kept. */
+  assertNoCredentials(request: RecordedRequest, where: string): void {
+    assert.equal(request.header('authorization'), null, `${where} was sent Authorization`)
+    this.assertNoSecret(JSON.stringify([request.url, request.headers]), `the request to ${where}`)
+    this.assertNoSecret(request.body.toString('latin1'), `the request body to ${where}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const opened of this.#opened) await opened.close()
+  }
+}

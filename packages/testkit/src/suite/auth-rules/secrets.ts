@@ -1,0 +1,42 @@
+import { inspect } from 'node:util'
+import { ConnectionError } from '@entreat/core'
+import type { AuthBench } from '../auth-bench.ts'
+import { rejectionOf } from '../checks.ts'
+import { FailingWire } from '../failing-wire.ts'
+import type { Case } from '../suite-runner.ts'
+
+/** Of section 5: nothing that is printed holds a secret. */
+export function secretCases(): readonly Case<AuthBench>[] {
+  return [
+    { rule: '5', sentence: 'no secret in inspect, JSON or text of the scheme', needs: [], check: ofScheme },
+    { rule: '5', sentence: 'no secret in what an exchange gives or raises', needs: [], check: ofExchange },
+  ]
+}
+
+function assertSilent(bench: AuthBench, value: unknown, what: string): void {
+  const shown = { depth: 10, showHidden: false } as const
+  bench.assertNoSecret(inspect(value, shown), `inspect() of ${what}`)
+  bench.assertNoSecret(String(value), `the text of ${what}`)
+  bench.assertNoSecret(JSON.stringify(value) ?? '', `JSON.stringify() of ${what}`)
+}
+
+async function ofScheme(bench: AuthBench): Promise<void> {
+  assertSilent(bench, bench.scheme, 'the scheme')
+  await bench.assertWorks(bench.session({ auth: bench.scheme }), 'a request')
+  assertSilent(bench, bench.scheme, 'a scheme that was used')
+}
+
+async function ofExchange(bench: AuthBench): Promise<void> {
+  const wire = new FailingWire()
+  const session = bench.session({ auth: bench.scheme })
+  session.mount('http://', wire)
+  assertSilent(bench, session, 'a Session')
+  const response = await session.get(bench.server.url + '/get')
+  assertSilent(bench, response, 'a response')
+  assertSilent(bench, response.request, 'a request')
+  wire.restart(() => {
+    throw new ConnectionError('the suite broke this leg', { request: response.request })
+  })
+  const error = await rejectionOf(session.get(`${bench.server.url}/get`), 'fail')
+  assertSilent(bench, error, 'an error')
+}

@@ -1,0 +1,50 @@
+import type { AuthInit } from '@entreat/core'
+import { AuthBench } from './auth-bench.ts'
+import { bindingCases } from './auth-rules/binding.ts'
+import { bodyCases } from './auth-rules/bodies.ts'
+import { flowCases } from './auth-rules/flow.ts'
+import { proxyCases } from './auth-rules/proxies.ts'
+import { scopeCases } from './auth-rules/scope.ts'
+import { secretCases } from './auth-rules/secrets.ts'
+import { sharingCases } from './auth-rules/sharing.ts'
+import type { AuthCapabilities, AuthTarget } from './auth-target.ts'
+import { runCases, type SuiteRunner } from './suite-runner.ts'
+
+/** What {@link authSuite} takes. */
+export interface AuthSuiteOptions {
+  /** Heading of the tests. */
+  readonly name: string
+  /** Makes a scheme with credentials that `target` accepts: an AuthBase, or what a Session takes as `auth`. Called once a test. */
+  readonly create: () => AuthInit | Promise<AuthInit>
+  /** What the scheme does. Default: it signs, once. */
+  readonly capabilities?: AuthCapabilities
+  readonly runner: SuiteRunner
+  /** The server's side. Ready ones: {@link basicAuthTarget}, {@link bearerAuthTarget}, {@link digestAuthTarget}. */
+  readonly target: AuthTarget
+  /** Texts that must never be shown: the password, the token, and encodings of them. */
+  readonly secrets: readonly string[]
+}
+
+/**
+ * Registers the tests of the authentication contract: one or more for each numbered rule, named after it.
+ *
+ * Servers and proxies are started for each test and closed after it. A failure names the scheme's class and the rule: "TokenAuth breaks rule 4.1.4: …".
+ */
+export function authSuite({ name, create, capabilities = {}, runner, target, secrets }: AuthSuiteOptions): void {
+  runCases({
+    runner,
+    title: name,
+    kind: 'scheme',
+    capabilities: { ...capabilities },
+    open: () => AuthBench.open({ create, target, secrets }),
+    cases: [
+      ...scopeCases(),
+      ...flowCases(),
+      ...bodyCases(),
+      ...sharingCases(),
+      ...bindingCases(),
+      ...proxyCases(),
+      ...secretCases(),
+    ],
+  })
+}
