@@ -2,6 +2,7 @@ import { Cookie, CookieJar as ToughCookieJar, MemoryCookieStore, type Serialized
 import { CookieStoreError, UsageError } from './errors.ts'
 import { parseUrl } from './message/url.ts'
 import { inspectAs } from './message/inspect.ts'
+import { ownOptions } from './options.ts'
 
 /** Where a cookie belongs. Without `url` and `domain` it belongs to the host that the jar is first used for. */
 export interface CookieAttributes {
@@ -107,7 +108,8 @@ export class CookieJar implements Iterable<Cookie> {
   }
 
   /** Stores a cookie; `null` deletes those of that name. */
-  set(name: string, value: string | null, attributes: CookieAttributes = {}): this {
+  set(name: string, value: string | null, given: CookieAttributes = {}): this {
+    const attributes = ownOptions(given)
     if (typeof name !== 'string') throw new UsageError(`A cookie's name must be a string, not ${typeof name}`)
     if (value !== null && typeof value !== 'string') {
       throw new UsageError(`The value of cookie ${JSON.stringify(name)} must be a string or null`)

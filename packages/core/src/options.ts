@@ -1,4 +1,5 @@
 import { UsageError } from './errors.ts'
+import type { HTTPAdapterOptions } from './transport/http-adapter.ts'
 import type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'
 
 /** The names that `send()` knows. */
@@ -54,6 +55,19 @@ export const SESSION_OPTIONS: ReadonlySet<string> = new Set<keyof SessionOptions
   'detectEncoding',
 ])
 
+/** The names that `new HTTPAdapter()` knows. */
+export const HTTP_ADAPTER_OPTIONS: ReadonlySet<string> = new Set<keyof HTTPAdapterOptions>([
+  'limits',
+  'dispatcher',
+  'tls',
+  'servername',
+  'localAddress',
+  'socketPath',
+  'lookup',
+  'onSocket',
+  'verifyPeer',
+])
+
 const NOTHING = Object.freeze(Object.create(null) as object)
 
 /**
@@ -76,6 +90,11 @@ export function readOptions<T extends object>(options: T | undefined, known: Rea
 function unknownOption(key: string, known: ReadonlySet<string>, where: string): UsageError {
   const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0] as string
   return new UsageError(`${where} has no option ${JSON.stringify(key)}. Did you mean ${JSON.stringify(nearest)}?`)
+}
+
+/** A copy of plain options that knows nothing but its own keys. */
+export function ownOptions<T extends object>(options: T): T {
+  return Object.assign(Object.create(null), options) as T
 }
 
 /** Levenshtein distance without regard to case, of short names. */

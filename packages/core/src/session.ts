@@ -2,7 +2,7 @@ import type { AuthBase } from './auth/auth-base.ts'
 import { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
 import { CookieJar, type CookiesInit } from './cookie-jar.ts'
 import { defaultHeaders } from './default-headers.ts'
-import { redactUrl, UsageError } from './errors.ts'
+import { UsageError } from './errors.ts'
 import { compose } from './exchange/compose.ts'
 import type { Exchange, ExchangeOptions } from './exchange/exchange.ts'
 import { signAhead } from './exchange/sign-ahead.ts'
@@ -185,11 +185,7 @@ export class Session implements AsyncDisposable {
    */
   async request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     const own = readOptions(options, REQUEST_OPTIONS, 'request()')
-    return this.#run(
-      own,
-      () => `${method} ${redactUrl(String(url))}`,
-      () => prepareForSession(this, method, url, own),
-    )
+    return this.#run(own, () => prepareForSession(this, method, url, own))
   }
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
@@ -206,23 +202,20 @@ export class Session implements AsyncDisposable {
   async send(prepared: PreparedRequest, options?: SendOptions): Promise<Response> {
     if (!isPreparedRequest(prepared)) throw new UsageError('You can only send PreparedRequests.')
     const own = readOptions(options, SEND_OPTIONS, 'send()')
-    return this.#run(
-      own,
-      () => `${prepared.method} ${redactUrl(prepared.url)}`,
-      () => prepared.unsigned,
-    )
+    return this.#run(own, () => prepared.unsigned)
   }
 
-  async #run(options: RequestOptions, what: () => string, prepared: () => PreparedRequest): Promise<Response> {
+  async #run(options: RequestOptions, prepared: () => PreparedRequest): Promise<Response> {
     const end = this.#inFlight.begin(options.stream ?? this.stream)
     let deadline: Deadline | null = null
     try {
       const { timeout } = options
       const total = timeout === undefined ? this.#timeout.total : resolveTimeout(timeout, this.#timeout).total
       const signal = options.signal ?? undefined
-      if (total !== null || signal !== undefined) deadline = new Deadline(total, signal, what)
+      if (total !== null || signal !== undefined) deadline = new Deadline(total, signal)
       deadline?.signal.throwIfAborted()
       const request = prepared()
+      if (deadline !== null) deadline.request = request
       this.#cookies.bind(this.baseUrl ?? request.url)
       const resolved: ExchangeOptions = resolveExchange(this, options, deadline?.signal)
       const running = this.#exchange(request, resolved)

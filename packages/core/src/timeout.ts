@@ -1,4 +1,5 @@
-import { TotalTimeout, UsageError } from './errors.ts'
+import { redactUrl, TotalTimeout, UsageError } from './errors.ts'
+import type { PreparedRequest } from './message/prepared-request.ts'
 
 /** Milliseconds for each phase; `null` is for ever. */
 export interface Timeouts {
@@ -38,7 +39,7 @@ const PHASES = ['connect', 'read', 'write', 'pool', 'total'] as const
  */
 export function resolveTimeout(init: TimeoutInit, base: ResolvedTimeout = DEFAULT_TIMEOUT): ResolvedTimeout {
   if (init === null) return { connect: null, read: null, write: null, pool: null, total: null }
-  if (typeof init === 'number') return { ...base, connect: checked('timeout', init), read: init }
+  if (typeof init === 'number') return { ...base, connect: checked('connect', init), read: init }
   if (Array.isArray(init)) {
     if (init.length !== 2) throw new UsageError('timeout given as a list must be [connect, read], in milliseconds')
     return { ...base, connect: checked('connect', init[0]), read: checked('read', init[1]) }
@@ -100,19 +101,24 @@ export class Deadline {
   readonly #controller = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #letGo: (() => void) | undefined
+  /** What is being sent, once that is known: for the error. */
+  request: PreparedRequest | undefined
 
-  constructor(totalMs: number | null, signal: AbortSignal | undefined, what: () => string) {
+  constructor(totalMs: number | null, signal: AbortSignal | undefined) {
     if (signal !== undefined && typeof signal.addEventListener !== 'function')
       throw new UsageError('signal must be an AbortSignal')
     if (signal?.aborted === true) this.#controller.abort(signal.reason)
     else if (signal !== undefined) this.#letGo = onceAborted(signal, () => this.#controller.abort(signal.reason))
     if (totalMs !== null) {
-      const expire = (): void =>
-        this.#controller.abort(
-          new TotalTimeout(`${what()}: the whole exchange took longer than timeout.total = ${totalMs} ms`),
-        )
+      const expire = (): void => this.#controller.abort(this.#totalTimeout(totalMs))
       this.#timer = setTimeout(expire, Math.min(totalMs, LONGEST_TIMER))
     }
+  }
+
+  #totalTimeout(totalMs: number): TotalTimeout {
+    const { request } = this
+    const what = request === undefined ? 'a request' : `${request.method} ${redactUrl(request.url)}`
+    return new TotalTimeout(`${what}: the whole exchange took longer than timeout.total = ${totalMs} ms`, { request })
   }
 
   /** Aborts with the caller's reason, or with a TotalTimeout. */

@@ -126,6 +126,7 @@ function forward({ state, request, response, url, agent }: Forwarding): void {
   upstream.on('socket', (socket) => follow(state, socket))
   upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', flat(forwardedHeaders(answer)))
+    response.flushHeaders()
     answer.on('error', () => response.destroy())
     answer.pipe(response)
   })

@@ -2,6 +2,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Connection, TransportOptions } from '../transport/transport-adapter.ts'
 import type { Challenge } from './challenge.ts'
+import { inspectAs } from '../message/inspect.ts'
 
 const BRAND: unique symbol = Symbol.for('@entreat/core/auth') as never
 
@@ -41,12 +42,18 @@ export interface AuthContext {
 export abstract class AuthBase {
   static {
     Object.defineProperty(this.prototype, BRAND, { value: true })
+    inspectAs(this.prototype, (auth) => `${auth.constructor.name} {}`)
   }
 
   /** Shorthand for `await context.bind()` before the first leg. Default `false`. */
   readonly connectionBound: boolean = false
   /** Bound connections are shared only between requests with an equal key. Default: this instance. */
   readonly poolKey: unknown = this
+
+  /** The scheme's name and nothing else: what it holds are secrets. */
+  toJSON(): { scheme: string } {
+    return { scheme: this.constructor.name }
+  }
 
   /** Signs a request: a copy that nobody else sees. Default: nothing. */
   apply(_request: PreparedRequest, _context: AuthContext): void | Promise<void> {}

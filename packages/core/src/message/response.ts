@@ -14,6 +14,7 @@ import type { PreparedRequest } from './prepared-request.ts'
 import type { InferOutput, StandardSchemaV1 } from './standard-schema.ts'
 import { toWebResponse } from './web-response.ts'
 import { inspectAs } from './inspect.ts'
+import { ownOptions } from '../options.ts'
 
 /** What an adapter says of a response; core completes the rest. */
 export interface ResponseInit {
@@ -220,14 +221,16 @@ export class Response implements AsyncDisposable {
       throw new UsageError(`chunkSize must be a whole number of bytes, 1 or more, or null, not ${inspect(chunkSize)}`)
     }
     const pieces = this.#body.iterate(chunkSize)
-    return options.decodeUnicode === true && this.encoding !== null ? textPieces(pieces, this.encoding) : pieces
+    return ownOptions(options).decodeUnicode === true && this.encoding !== null
+      ? textPieces(pieces, this.encoding)
+      : pieces
   }
 
   /** The body line by line, cut at the same places however it arrives. */
   iterLines(options?: IterLinesOptions & { readonly decodeUnicode?: true }): AsyncGenerator<string, void, undefined>
   iterLines(options: IterLinesOptions & { readonly decodeUnicode: false }): AsyncGenerator<Buffer, void, undefined>
   async *iterLines(options: IterLinesOptions = {}): AsyncGenerator<string | Buffer, void, undefined> {
-    const { delimiter = null, chunkSize = null, decodeUnicode = true } = options
+    const { delimiter = null, chunkSize = null, decodeUnicode = true } = ownOptions(options)
     const splitter = new LineSplitter(typeof delimiter === 'string' ? Buffer.from(delimiter) : delimiter)
     const show = (line: Buffer): string | Buffer => (decodeUnicode ? decodeText(line, this.encoding) : line)
     for await (const piece of this.iterContent(chunkSize)) {

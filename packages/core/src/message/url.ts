@@ -66,11 +66,7 @@ function parse(text: string): ParsedUrl {
   const opaque = trimmed.includes(':') && !/^http/i.test(trimmed)
   const match = URL_PARTS.exec(trimmed)
   const [, scheme, authority, path = '', query, fragment] = match ?? []
-  if (scheme === undefined) {
-    throw new MissingSchema(
-      `Invalid URL ${JSON.stringify(redactUrl(text))}: no scheme supplied. Perhaps you meant https://${redactUrl(trimmed)}?`,
-    )
-  }
+  if (scheme === undefined) throw missingSchema(trimmed)
   if (opaque) return parseOpaque(trimmed, scheme, authority)
   if (!authority) throw invalid(text, 'no host supplied')
   const at = authority.lastIndexOf('@')
@@ -110,6 +106,14 @@ function parseOpaque(text: string, scheme: string, authority: string | undefined
     origin: `${lower}://${place.toLowerCase()}`,
     pathUrl: path,
   }
+}
+
+function missingSchema(text: string): MissingSchema {
+  const shown = redactUrl(text)
+  const hint = /^[/?#.]|^$/.test(text)
+    ? 'A relative URL needs a Session with a baseUrl.'
+    : `Perhaps you meant https://${shown}?`
+  return new MissingSchema(`Invalid URL ${JSON.stringify(shown)}: no scheme supplied. ${hint}`)
 }
 
 function invalid(text: string, why: string): InvalidURL {

@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import { ownOptions } from '../options.ts'
 import type { TlsSettings } from './tls.ts'
 
 /** How an adapter opens sockets, whatever the request: these hold for direct and tunnelled connections alike. */
@@ -34,10 +35,16 @@ export interface Address {
  */
 export function openTcp(address: Address, options: SocketOptions, signal: AbortSignal): Promise<Socket> {
   const { localAddress, lookup, socketPath } = options
-  const tcp: TcpNetConnectOpts = { host: address.host, port: address.port, allowHalfOpen: true, noDelay: true }
+  const tcp: TcpNetConnectOpts = ownOptions({
+    host: address.host,
+    port: address.port,
+    allowHalfOpen: true,
+    noDelay: true,
+  })
   if (localAddress !== undefined) tcp.localAddress = localAddress
   if (lookup !== undefined) tcp.lookup = lookup
-  const socket = socketPath === undefined ? connectTcp(tcp) : connectTcp({ path: socketPath, allowHalfOpen: true })
+  const socket =
+    socketPath === undefined ? connectTcp(tcp) : connectTcp(ownOptions({ path: socketPath, allowHalfOpen: true }))
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 
@@ -50,14 +57,9 @@ export function openTls(
   signal: AbortSignal,
 ): Promise<Socket> {
   const name = options.servername ?? host
-  const secured = connectTls({
-    ALPNProtocols: ['http/1.1'],
-    ...options.tls,
-    ...settings,
-    socket,
-    host: name,
-    ...(isIP(name) === 0 ? { servername: name } : {}),
-  })
+  const tls: ConnectionOptions = { ALPNProtocols: ['http/1.1'], ...options.tls, ...settings, socket, host: name }
+  if (isIP(name) === 0) tls.servername = name
+  const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>
     options.verifyPeer?.(secured.getPeerCertificate(true), secured),
   )

@@ -212,8 +212,9 @@ class Leg implements ByteSource {
   collect(maxBytes: number): Promise<Buffer> {
     if (this.#hasFailed) return Promise.reject(this.#error)
     if (this.#held > maxBytes) {
-      this.#fail(tooLong(maxBytes))
-      return Promise.reject(this.#error)
+      const error = this.#described(tooLong(maxBytes))
+      this.#fail(error)
+      return Promise.reject(error)
     }
     if (this.#ended) return Promise.resolve(this.#joined())
     this.#collectMost = maxBytes

@@ -6,6 +6,7 @@ import type { Response } from '../message/response.ts'
 import { dialledHost, effectivePort } from '../message/url.ts'
 import { type ConnectionOwner, HTTPConnection } from './connection.ts'
 import { openTcp, openTls, type SocketOptions } from './connector.ts'
+import { HTTP_ADAPTER_OPTIONS, readOptions } from '../options.ts'
 import { dispatch } from './dispatch.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.ts'
 import { networkError, proxyError } from './network-error.ts'
@@ -24,18 +25,6 @@ export interface HTTPAdapterOptions extends SocketOptions {
   readonly dispatcher?: Dispatcher
 }
 
-const OPTIONS = [
-  'limits',
-  'dispatcher',
-  'tls',
-  'servername',
-  'localAddress',
-  'socketPath',
-  'lookup',
-  'onSocket',
-  'verifyPeer',
-]
-
 /**
  * HTTP/1.1 over TCP and TLS, directly or through a proxy.
  *
@@ -48,12 +37,8 @@ export class HTTPAdapter extends TransportAdapter {
   /** @throws UsageError for an unknown option. */
   constructor(options: HTTPAdapterOptions = {}) {
     super()
-    for (const name of Object.keys(options)) {
-      if (!OPTIONS.includes(name))
-        throw new UsageError(`HTTPAdapter has no option "${name}": it has ${OPTIONS.join(', ')}`)
-    }
-    this.#options = { ...options }
-    resolveLimits(options.limits ?? {})
+    this.#options = readOptions(options, HTTP_ADAPTER_OPTIONS, 'HTTPAdapter')
+    resolveLimits(this.#options.limits ?? {})
   }
 
   async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {

@@ -56,7 +56,7 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED')
     return new InvalidHeader(`${where}: ${reason}`, options)
   if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
-    return new RequestException(`${where}: the body has not the length that Content-Length says`, options)
+    return new InvalidHeader(`${where}: the body has not the length that Content-Length says`, options)
   }
   if (phase === 'body') return new ChunkedEncodingError(`${where}: the response body broke off: ${reason}`, options)
   if (progress.freshTls13 === true && code === 'UND_ERR_SOCKET') {

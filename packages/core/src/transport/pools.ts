@@ -206,7 +206,7 @@ export class Pools implements ConnectionOwner {
   /** Ends every connection and every attempt; resolves when the sockets are gone. Requests that wait or run fail with ERR_CLOSED. */
   async close(): Promise<void> {
     const sockets: Promise<void>[] = []
-    for (const pool of [...this.#pools.values()]) {
+    for (const pool of this.#pools.values()) {
       for (const waiter of pool.waiters.splice(0)) waiter.fail(closedError(waiter.wanted))
       for (const attempt of pool.attempts) this.#cancel(pool, attempt)
       this.#blocked.delete(pool)

@@ -13,7 +13,9 @@ import type { AdapterTarget, Place } from './adapter-target.ts'
 import { within } from './checks.ts'
 
 type Member = Exclude<
-  { [K in keyof AdapterTarget]-?: AdapterTarget[K] extends (() => unknown) | undefined ? K : never }[keyof AdapterTarget],
+  {
+    [K in keyof AdapterTarget]-?: AdapterTarget[K] extends (() => unknown) | undefined ? K : never
+  }[keyof AdapterTarget],
   undefined
 >
 type Found<M extends Member> = Awaited<ReturnType<NonNullable<AdapterTarget[M]>>>

@@ -24,7 +24,10 @@ export function digestAuthTarget(username: string, password: string, algorithm: 
   return {
     path: path(password),
     refusingPath: path('another'),
-    authenticateProxy: () => digestProxy(new DigestVerifier({ realm: 'Fake Proxy', username, password, algorithms: [algorithm], qops: ['auth'] })),
+    authenticateProxy: () =>
+      digestProxy(
+        new DigestVerifier({ realm: 'Fake Proxy', username, password, algorithms: [algorithm], qops: ['auth'] }),
+      ),
   }
 }
 

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RequestException, type Response } from '@entreat/core'
 import { seededBlocks } from '../seeded-bytes.ts'
-import { describeError } from './suite-runner.ts'
 
 /** How long something that must happen may take, in milliseconds. Only a broken subject takes it. */
-export const PATIENCE_MS = 4000
+const PATIENCE_MS = 4000
 
 /**
  * Waits for something that must happen.
  *
  * @param what - goes on from "it did not": "resolve at the head".
+ * @param mostMs - how long it may take. Default 4000.
  */
-export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
+export async function within<T>(promise: Promise<T>, what: string, mostMs: number = PATIENCE_MS): Promise<T> {
   const over = new AbortController()
-  const patience = sleep(PATIENCE_MS, undefined, { signal: over.signal }).then(
-    () => assert.fail(`it did not ${what} within ${PATIENCE_MS} ms`),
+  const patience = sleep(mostMs, undefined, { signal: over.signal }).then(
+    () => assert.fail(`it did not ${what} within ${mostMs} ms`),
     () => new Promise<never>(() => {}),
   )
   try {
@@ -73,4 +73,10 @@ export async function rawBytes(response: Response): Promise<Buffer> {
 export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   const same = Buffer.compare(actual, expected) === 0
   assert.ok(same, `${what}: ${actual.byteLength} bytes came, not the ${expected.byteLength} that were expected`)
+}
+
+/** An error as a failure's message shows it. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return `${typeof error} ${String(error)}`
+  return `${error.name}: ${error.message}`
 }

@@ -19,10 +19,7 @@ export class ObservedAuth extends AuthBase {
     this.poolKey = scheme.poolKey
   }
 
-  override authFlow(
-    request: PreparedRequest,
-    context: AuthContext,
-  ): AsyncGenerator<PreparedRequest, void, Response> {
+  override authFlow(request: PreparedRequest, context: AuthContext): AsyncGenerator<PreparedRequest, void, Response> {
     const flow = this.#scheme.authFlow(request, context)
     this.begun++
     let isOver = false

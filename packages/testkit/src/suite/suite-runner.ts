@@ -1,4 +1,8 @@
 import { AssertionError } from 'node:assert'
+import { describeError, within } from './checks.ts'
+
+/** How long one test may take, in milliseconds, whatever waits in it. */
+const MOST_TEST_MS = 15_000
 
 /**
  * The two functions that a suite needs of a test runner, as the runner has them:
@@ -88,14 +92,8 @@ function registerCase<B extends Bench>(run: CaseRun<B>, each: Case<B>): void {
 async function judge<B extends Bench>(run: CaseRun<B>, { rule, check }: Case<B>): Promise<void> {
   await using bench = await run.open()
   try {
-    await check(bench)
+    await within(check(bench), 'come to the end of the test', MOST_TEST_MS)
   } catch (error) {
     throw new RuleBroken(bench.subject, rule, error)
   }
-}
-
-/** An error as a failure's message shows it. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return `${typeof error} ${String(error)}`
-  return `${error.name}: ${error.message}`
 }

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import {
   HTTPAdapter,
   type PreparedRequest,
@@ -21,12 +21,19 @@ const capabilities: AdapterCapabilities = {
 }
 
 let server: TestServer
+const opened: HTTPAdapter[] = []
 beforeAll(async () => void (server = await TestServer.start()))
+afterEach(async () => void (await Promise.all(opened.splice(0).map((adapter) => adapter.close()))))
 afterAll(() => server.close())
 
 /** An adapter that keeps every rule, for others to break one. */
 class Forwarding extends TransportAdapter {
   readonly http = new HTTPAdapter()
+
+  constructor() {
+    super()
+    opened.push(this.http)
+  }
 
   send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
     return this.http.send(request, options)
@@ -144,33 +151,34 @@ function suiteOf(adapter: new () => TransportAdapter): RecordingRunner {
   return runner
 }
 
-test.each([
-  [ChangesRequest, '4.2.2', "it changed the request's headers"],
-  [ThrowsOnStatus, '4.2.3', 'it rejected where the answer is 404: HTTPError'],
-  [FollowsRedirects, '4.2.4', 'it followed a redirect'],
-  [RetriesUnavailable, '4.2.4', 'it sent a request 2 times to get over a 503'],
-  [Decodes, '4.2.4', 'it took a content coding off'],
-  [ReadsAhead, '4.2.5', 'it did not give a piece of the body'],
-  [IgnoresSignal, '4.2.6', 'it did not reject when its signal aborted'],
-  [ReplacesReason, '4.2.6', "instead of the signal's reason"],
-  [RawErrors, '4.2.7', 'which is no RequestException'],
-  [LeaksSockets, '4.2.8', 'after close() something stays open'],
-  [SharesBodies, '4.2.1', 'concurrent requests mix their bodies'],
-] as const)(
-  '$0.name is named by class and rule',
-  async (adapter, rule, what) => {
-    const failures = await suiteOf(adapter).failures(rule)
-    expect(failures.join('\n')).toContain(`${adapter.name} breaks rule ${rule}: `)
-    expect(failures.join('\n')).toContain(what)
+const broken = [
+  [ChangesRequest, '4.2.2 never changes the request', "it changed the request's headers"],
+  [ThrowsOnStatus, '4.2.3 any status', 'it rejected where the answer is 404: HTTPError'],
+  [FollowsRedirects, '4.2.4 follows no redirects', 'it followed a redirect'],
+  [RetriesUnavailable, '4.2.4 repeats nothing', 'it sent a request 2 times to get over a 503'],
+  [Decodes, '4.2.4 leaves content codings', 'it took a content coding off'],
+  [ReadsAhead, '4.2.5 the body streams', 'it holds more than 16 MiB for a reader that does not read'],
+  [IgnoresSignal, '4.2.6 honours a signal while', 'it did not reject when its signal aborted'],
+  [ReplacesReason, '4.2.6 honours a signal while', "instead of the signal's reason"],
+  [RawErrors, '4.2.7 failures', 'which is no RequestException'],
+  [LeaksSockets, '4.2.8 after close() nothing stays open', 'after close() something stays open'],
+  [SharesBodies, '4.2.1 is safe for concurrent use: each', 'concurrent requests mix their bodies'],
+] as const
+
+test.each(broken.map(([adapter, part, what]) => ({ name: adapter.name, adapter, part, what })))(
+  '$name is named by class and rule',
+  async ({ adapter, part, what }) => {
+    const failures = await suiteOf(adapter).failures(part)
+    expect(failures[0]).toContain(`${adapter.name} breaks rule ${part.slice(0, 5)}: `)
+    expect(failures[0]).toContain(what)
   },
-  60_000,
 )
 
 test('an adapter that keeps the rules fails none', async () => {
   const runner = suiteOf(Forwarding)
   expect(await runner.failures()).toEqual([])
   expect(runner.groups).toEqual(['Forwarding'])
-}, 60_000)
+})
 
 test('every numbered rule has a test', () => {
   const runner = suiteOf(Forwarding)

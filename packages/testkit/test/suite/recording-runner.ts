@@ -1,6 +1,5 @@
 import type { SuiteRunner } from '@entreat/testkit'
 
-
 /** A runner that keeps the tests and runs them when asked. */
 export class RecordingRunner implements SuiteRunner {
   readonly groups: string[] = []

@@ -135,7 +135,7 @@ describe('an AbortSignal ends a call with its own reason', () => {
 
   it('in the pause before a retry', async () => {
     const { signal, abort } = aborting()
-    const retry = new Retry({ total: 3, statusForcelist: [503], backoffFactor: 60 })
+    const retry = new Retry({ total: 3, statusForcelist: [503], backoffMs: 60_000 })
     const options = { retry, signal, hooks: { retry: () => void queueMicrotask(abort) } }
     expect(await within(1000, rejection(session.get(`${server.url}/flaky/abort/9`, options)))).toBe(REASON)
   })

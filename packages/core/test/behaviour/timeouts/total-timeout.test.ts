@@ -116,7 +116,7 @@ describe('timeout.total ends', () => {
   })
 
   it('the pause before a retry', async () => {
-    const retry = new Retry({ total: 3, statusForcelist: [503], backoffFactor: 60 })
+    const retry = new Retry({ total: 3, statusForcelist: [503], backoffMs: 60_000 })
     await timedOut(session.get(`${server.url}/flaky/total-timeout/9?retry_after=30`, { timeout, retry }))
     expect(server.requests.filter(({ url }) => url.includes('total-timeout'))).toHaveLength(1)
   })

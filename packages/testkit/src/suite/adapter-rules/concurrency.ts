@@ -1,5 +1,5 @@
 import type { AdapterBench } from '../adapter-bench.ts'
-import { assertSameBytes, contentOf } from '../checks.ts'
+import { assertSameBytes, contentOf, within } from '../checks.ts'
 import type { Case } from '../suite-runner.ts'
 
 const AT_ONCE = 24
@@ -38,8 +38,8 @@ async function readInTurns(bench: AdapterBench): Promise<void> {
   const responses = await Promise.all(seeds.map(async (seed) => bench.send(await bench.resource(length, seed))))
   const read: Buffer[][] = seeds.map(() => [])
   const bodies = responses.map((response) => response.iterContent(50_000))
-  for (let isDone = false; !isDone; ) {
-    const steps = await Promise.all(bodies.map((body) => body.next()))
+  for (let isDone = false; !isDone;) {
+    const steps = await within(Promise.all(bodies.map((body) => body.next())), 'give pieces of bodies read in turns')
     for (const [index, step] of steps.entries()) if (step.done !== true) read[index]?.push(step.value)
     isDone = steps.every((step) => step.done === true)
   }

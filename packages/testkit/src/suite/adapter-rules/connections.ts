@@ -9,7 +9,13 @@ export function connectionCases(): readonly Case<AdapterBench>[] {
   const rule = '4.1.5'
   const needs = ['connections']
   return [
-    { rule: '4.2', sentence: 'without connections it does not define acquire()', needs: [], unless: 'connections', check: defines },
+    {
+      rule: '4.2',
+      sentence: 'without connections it does not define acquire()',
+      needs: [],
+      unless: 'connections',
+      check: defines,
+    },
     { rule, sentence: 'a reserved connection is exclusive, and carries every leg', needs, check: exclusive },
     { rule, sentence: 'a reserved connection never changes the request', needs, check: unchanged },
     { rule, sentence: 'a released connection serves an equal key, and no other', needs, check: equalKeys },

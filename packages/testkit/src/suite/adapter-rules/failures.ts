@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { ConnectionError, type RequestException } from '@entreat/core'
 import type { AdapterBench } from '../adapter-bench.ts'
-import { asRequestException, rejectionOf } from '../checks.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import { asRequestException, describeError, rejectionOf } from '../checks.ts'
+import type { Case } from '../suite-runner.ts'
 
 /** Rule 4.2.7. */
 export function failureCases(): readonly Case<AdapterBench>[] {
@@ -21,7 +21,10 @@ async function noResponse(bench: AdapterBench): Promise<void> {
   const error = asRequestException(await rejectionOf(sent, 'fail where there is nothing to answer'))
   assertFacts(error, { responseStarted: false })
   assert.equal(error.connectionReused, false, 'the error says that a connection was reused where there was none')
-  assert.ok(!error.requestBytesSent, `the error says that ${error.requestBytesSent} bytes were sent where none could be`)
+  assert.ok(
+    !error.requestBytesSent,
+    `the error says that ${error.requestBytesSent} bytes were sent where none could be`,
+  )
 }
 
 async function closedUnanswered(bench: AdapterBench): Promise<void> {
@@ -55,6 +58,9 @@ async function bodyThrows(bench: AdapterBench): Promise<void> {
     yield await Promise.resolve(Buffer.from('some'))
     throw thrown
   }
-  const error = await rejectionOf(bench.send(place, { method: place.method, data: data() }), 'fail with its request body')
+  const error = await rejectionOf(
+    bench.send(place, { method: place.method, data: data() }),
+    'fail with its request body',
+  )
   assert.ok(error === thrown, `it raised ${describeError(error)} instead of what the request body threw`)
 }

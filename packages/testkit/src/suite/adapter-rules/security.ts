@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { SSLError } from '@entreat/core'
 import type { AdapterBench } from '../adapter-bench.ts'
-import { asRequestException, assertSameBytes, contentOf, rejectionOf } from '../checks.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import { asRequestException, assertSameBytes, contentOf, describeError, rejectionOf } from '../checks.ts'
+import type { Case } from '../suite-runner.ts'
 
 /** Rule 4.2.6: `verify`, `cert` and `proxy`: honoured, or refused with a clear error. */
 export function securityCases(): readonly Case<AdapterBench>[] {

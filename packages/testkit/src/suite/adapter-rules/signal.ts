@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterBench } from '../adapter-bench.ts'
-import { assertSameBytes, contentOf, rejectionOf, within } from '../checks.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import { assertSameBytes, contentOf, describeError, rejectionOf, within } from '../checks.ts'
+import type { Case } from '../suite-runner.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { AdapterBench } from '../adapter-bench.ts'
-import { within } from '../checks.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import { describeError, within } from '../checks.ts'
+import type { Case } from '../suite-runner.ts'
 
 /** Rule 4.2.3. */
 export function statusCases(): readonly Case<AdapterBench>[] {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { ConnectTimeout, ReadTimeout, type ResolvedTimeout } from '@entreat/core'
 import type { AdapterBench } from '../adapter-bench.ts'
-import { rejectionOf, within } from '../checks.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import { describeError, rejectionOf, within } from '../checks.ts'
+import type { Case } from '../suite-runner.ts'
 
 const SHORT_MS = 150
 const NONE: ResolvedTimeout = { connect: null, read: null, write: null, pool: null, total: null }

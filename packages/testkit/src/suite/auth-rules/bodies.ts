@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type Response, UnrewindableBodyError } from '@entreat/core'
 import type { AuthBench } from '../auth-bench.ts'
-import { assertSameBytes, contentOf, within } from '../checks.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import { assertSameBytes, contentOf, describeError, within } from '../checks.ts'
+import type { Case } from '../suite-runner.ts'
 
 const LENGTH = 50_000
 
@@ -10,7 +10,12 @@ const LENGTH = 50_000
 export function bodyCases(): readonly Case<AuthBench>[] {
   const rule = '4.1.3'
   return [
-    { rule, sentence: 'bodies of refusals are drained, and the connection is reused', needs: ['challenge'], check: drained },
+    {
+      rule,
+      sentence: 'bodies of refusals are drained, and the connection is reused',
+      needs: ['challenge'],
+      check: drained,
+    },
     { rule, sentence: 'a body that can be opened again arrives whole', needs: [], check: replayable },
     { rule, sentence: 'a body that can be read once is sent once, and never re-sent empty', needs: [], check: oneShot },
   ]

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { AuthenticationError, ConnectionError, type Session } from '@entreat/core'
 import type { AuthBench } from '../auth-bench.ts'
-import { asRequestException, rejectionOf, within } from '../checks.ts'
+import { asRequestException, describeError, rejectionOf, within } from '../checks.ts'
 import { FailingWire } from '../failing-wire.ts'
 import { ObservedAuth } from '../observed-auth.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import type { Case } from '../suite-runner.ts'
 
 const MOST_LEGS = 10
 
@@ -14,7 +14,12 @@ export function flowCases(): readonly Case<AuthBench>[] {
   return [
     { rule, sentence: 'comes to an end with a server that keeps refusing', needs: [], check: keepsRefusing },
     { rule, sentence: 'a failed first leg ends the flow, and the scheme works on', needs: [], check: failsAt(1) },
-    { rule, sentence: 'a failed second leg ends the flow, and the scheme works on', needs: ['challenge'], check: failsAt(2) },
+    {
+      rule,
+      sentence: 'a failed second leg ends the flow, and the scheme works on',
+      needs: ['challenge'],
+      check: failsAt(2),
+    },
     { rule, sentence: 'an exchange that is aborted ends the flow, and the scheme works on', needs: [], check: aborted },
   ]
 }
@@ -56,7 +61,10 @@ function failsAt(failing: number): (bench: AuthBench) => Promise<void> {
     })
     const error = await rejectionOf(session.get(bench.url), `pass the failure of leg ${failing} on`)
     asRequestException(error)
-    assert.ok(error === failure || (error as Error).cause === failure, `it replaced a failure by ${describeError(error)}`)
+    assert.ok(
+      error === failure || (error as Error).cause === failure,
+      `it replaced a failure by ${describeError(error)}`,
+    )
     assertEnded(auth)
     assert.equal(auth.thrownInto, 1, 'the failure was not thrown into the flow')
     wire.restart(() => {})

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { ProxyError, type Session } from '@entreat/core'
 import type { TestProxy } from '../../test-proxy.ts'
 import type { AuthBench } from '../auth-bench.ts'
-import { rejectionOf, within } from '../checks.ts'
-import { type Case, describeError } from '../suite-runner.ts'
+import { describeError, rejectionOf, within } from '../checks.ts'
+import type { Case } from '../suite-runner.ts'
 
 /** Rule 4.1.6. */
 export function proxyCases(): readonly Case<AuthBench>[] {
@@ -11,7 +11,12 @@ export function proxyCases(): readonly Case<AuthBench>[] {
   const needs = ['proxy']
   return [
     { rule, sentence: 'works as proxyAuth for plain http', needs, check: (bench) => passes(bench, bench.server.url) },
-    { rule, sentence: 'works as proxyAuth for a tunnel', needs, check: (bench) => passes(bench, bench.server.httpsUrl) },
+    {
+      rule,
+      sentence: 'works as proxyAuth for a tunnel',
+      needs,
+      check: (bench) => passes(bench, bench.server.httpsUrl),
+    },
     { rule, sentence: 'works as auth and as proxyAuth at once', needs, check: both },
     { rule, sentence: 'a proxy that keeps refusing is a 407 for plain http', needs, check: refusedForward },
     { rule, sentence: 'a refused tunnel is a ProxyError with the response', needs, check: refusedTunnel },
@@ -68,6 +73,10 @@ async function refusedTunnel(bench: AuthBench): Promise<void> {
   const session = through(bench, await refusingProxy(bench))
   const error = await rejectionOf(session.get(`${bench.server.httpsUrl}/get`), 'fail with a refused tunnel')
   assert.ok(error instanceof ProxyError, `it raised ${describeError(error)} instead of a ProxyError`)
-  assert.equal(error.response?.statusCode, 407, `the error's response has status ${error.response?.statusCode}, not 407`)
+  assert.equal(
+    error.response?.statusCode,
+    407,
+    `the error's response has status ${error.response?.statusCode}, not 407`,
+  )
   assert.equal(bench.server.requests.length, 0, 'a refused request reached the origin')
 }
