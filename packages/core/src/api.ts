@@ -26,7 +26,7 @@ export function get(url: string | URL, options?: RequestOptions): Promise<Respon
 
 /** Follows no redirects unless told to. */
 export function head(url: string | URL, options?: RequestOptions): Promise<Response> {
-  return request('HEAD', url, { allowRedirects: false, ...options })
+  return request('HEAD', url, { ...options, allowRedirects: options?.allowRedirects ?? false })
 }
 
 export function options(url: string | URL, options?: RequestOptions): Promise<Response> {

@@ -128,7 +128,7 @@ export class CookieJar implements Iterable<Cookie> {
   }
 
   #store(name: string, value: string, attributes: CookieAttributes): void {
-    const { domain, path = '/', secure = false, httpOnly = false, expires } = attributes
+    const { domain, path = '/', secure = false, httpOnly = false, expires } = ownOptions(attributes)
     const scheme = secure ? 'https' : 'http'
     const url =
       attributes.url === undefined

@@ -153,7 +153,7 @@ export class Session implements AsyncDisposable {
 
   /** Like the others, but follows no redirects unless told to. */
   head(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('HEAD', url, { allowRedirects: false, ...options })
+    return this.request('HEAD', url, { ...options, allowRedirects: options?.allowRedirects ?? false })
   }
 
   options(url: string | URL, options?: RequestOptions): Promise<Response> {

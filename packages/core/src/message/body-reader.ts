@@ -55,6 +55,7 @@ export class BodyReader {
         this.#decoded = this.#state === 'unread' ? await this.#readWhole() : await this.#readRest()
         this.#state = 'read'
       } catch (error) {
+        this.#source.destroy()
         this.#failure = this.#located(error)
         throw this.#failure
       } finally {
@@ -105,13 +106,14 @@ export class BodyReader {
       for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size)
       return
     }
-    const pieces = this.#openPieces()
-    const spans = this.#codings().length > 0 || !this.#response.headers.has('transfer-encoding')
     try {
+      const pieces = this.#openPieces()
+      const spans = this.#codings().length > 0 || !this.#response.headers.has('transfer-encoding')
       for (let piece = await pieces.take(chunkSize, spans); piece !== null; piece = await pieces.take(chunkSize, spans))
         yield piece
     } catch (error) {
       this.#state = 'consumed'
+      this.#source.destroy()
       this.#finish()
       throw this.#located(error)
     }

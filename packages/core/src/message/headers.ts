@@ -196,7 +196,7 @@ export class Headers implements Iterable<[string, string]> {
     for (const [name, value] of entriesOf(init)) {
       const key = name.toLowerCase()
       if (value === null) this.delete(name)
-      else if (seen.has(key) && Array.isArray(init)) this.#add(name, value)
+      else if (seen.has(key) && Symbol.iterator in init) this.#add(name, value)
       else this.#replace(name, value)
       seen.add(key)
     }

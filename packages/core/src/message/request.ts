@@ -139,10 +139,25 @@ function multipartBody(data: Data | null, files: Files | FormData, headers: Head
       'Streamed bodies and files are mutually exclusive: give data as a record or pairs of form fields',
     )
   }
-  const own = /^multipart\/form-data\s*;.*\bboundary="?([^";\s]+)/i.exec(headers.get('content-type') ?? '')?.[1]
-  const { body, contentType } = encodeMultipart(data as Fields | URLSearchParams | null, files, own)
-  defaultType(headers, contentType)
+  const given = headers.get('content-type')
+  const { body, contentType } = encodeMultipart(data as Fields | URLSearchParams | null, files, givenBoundary(given))
+  if (given === null || !BOUNDARY.test(given)) headers.set('Content-Type', contentType)
   return body
+}
+
+/** RFC 2046 section 5.1.1: a boundary, quoted or not. */
+const BOUNDARY = /;\s*boundary=(?:"([^"]{1,70})"|([^";,\s]{1,70}))/i
+
+/** The caller's own boundary, for the body to use. @throws InvalidHeader for a type that no multipart form can have. */
+function givenBoundary(type: string | null): string | undefined {
+  if (type === null) return undefined
+  if (!/^multipart\/form-data\s*(?:;|$)/i.test(type)) {
+    throw new InvalidHeader(
+      `Content-Type: ${type.slice(0, 80)} contradicts files, which are sent as multipart/form-data`,
+    )
+  }
+  const [, quoted, bare] = BOUNDARY.exec(type) ?? []
+  return quoted ?? bare
 }
 
 function defaultType(headers: Headers, type: string): void {

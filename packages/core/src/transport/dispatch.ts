@@ -32,6 +32,12 @@ export interface Link {
 /** Pieces held for a slow reader before the connection is paused. */
 const HIGH_WATER_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
+/** A body from memory goes out in slices of this size where `timeout.write` watches it. */
+const SLICE_BYTES = 64 * 1024
+
+async function* slices(content: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = 0; at < content.length; at += SLICE_BYTES) yield content.subarray(at, at + SLICE_BYTES)
+}
 
 /**
  * Sends a request down a link and gives its response once the head is there.
@@ -107,10 +113,14 @@ class Leg implements ByteSource {
   }
 
   #openBody(): Uint8Array | OutgoingBody | null {
-    const opened = this.#request.body?.open() ?? null
-    if (opened === null || opened instanceof Uint8Array) return opened
+    const content = this.#request.body?.open() ?? null
+    const { write } = this.#options.timeout
+    if (content === null || (content instanceof Uint8Array && (write === null || content.length <= SLICE_BYTES)))
+      return content
+    // In one piece, nobody could tell whether the server takes it.
+    const opened = content instanceof Uint8Array ? slices(content) : content
     const observer = { onFailure: (error: unknown) => this.#fail(error, true), onEmpty: () => this.#sendEmptyChunked() }
-    this.#outgoing = new OutgoingBody(opened, observer, this.#options.timeout.write, (error) => this.#fail(error))
+    this.#outgoing = new OutgoingBody(opened, observer, write, (error) => this.#fail(error))
     return this.#outgoing
   }
 
@@ -279,7 +289,7 @@ class Leg implements ByteSource {
   #described(error: unknown): RequestException {
     const { socket, reused } = this.#link
     const sent = socket === null ? null : this.#abort === null ? 0 : socket.bytesWritten - this.#bytesBefore
-    const described = networkError(error, {
+    return networkError(error, {
       request: this.#request,
       phase: this.#headSeen ? 'body' : 'head',
       connectionReused: reused,
@@ -288,10 +298,6 @@ class Leg implements ByteSource {
       isForwarded: this.#link.isForwarded,
       freshTls13: this.#link.freshTls13 && !this.#responseStarted,
     })
-    described.connectionReused ??= reused
-    described.requestBytesSent ??= sent
-    described.responseStarted ??= this.#responseStarted
-    return described
   }
 
   #readTimeout(ms: number | null): ReadTimeout {

@@ -14,7 +14,7 @@ import { keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
 import { tlsSettings } from './tls.ts'
 import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
-import { openTunnel } from './tunnel.ts'
+import { FlowFailure, openTunnel } from './tunnel.ts'
 import type { OpenConnection } from './waiter.ts'
 
 /** What `new HTTPAdapter()` takes. */
@@ -89,6 +89,7 @@ export class HTTPAdapter extends TransportAdapter {
       return new HTTPConnection(socket, isForwarded ? 'absolute' : 'origin', this.#limits(options.limits), owner)
     } catch (error) {
       socket?.destroy()
+      if (error instanceof FlowFailure) throw error.reason
       throw networkError(error, {
         request,
         phase: 'connect',
@@ -106,11 +107,14 @@ export class HTTPAdapter extends TransportAdapter {
     if (proxy === null) return openTcp({ host: dialledHost(url), port: effectivePort(url) }, this.#options, signal)
     const openProxy = (): Promise<Socket> => this.#openProxy(request, options, signal)
     if (url.scheme === 'http') return openProxy()
-    try {
-      return await openTunnel({ request, flow: options.proxyFlow, limits: options.limits, openProxy, signal })
-    } catch (error) {
-      throw proxyError(error, proxy.url, request)
-    }
+    return openTunnel({
+      request,
+      flow: options.proxyFlow,
+      limits: options.limits,
+      proxyUrl: proxy.url,
+      openProxy,
+      signal,
+    })
   }
 
   async #openProxy(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {

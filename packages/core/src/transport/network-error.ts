@@ -2,7 +2,6 @@ import {
   ChunkedEncodingError,
   ConnectionError,
   InvalidHeader,
-  InvalidProxyURL,
   ProxyError,
   RequestException,
   type RequestExceptionOptions,
@@ -38,6 +37,9 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   if (error instanceof RequestException) {
     if (error.request === undefined) error.message = `${where}: ${error.message}`
     error.request ??= request
+    error.connectionReused ??= connectionReused
+    error.requestBytesSent ??= requestBytesSent
+    error.responseStarted ??= responseStarted
     return error
   }
   const options: RequestExceptionOptions = {
@@ -75,7 +77,7 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
 
 /** The error for a proxy that could not be reached, or whose tunnel failed. */
 export function proxyError(error: unknown, proxyUrl: string, request: PreparedRequest): RequestException {
-  if (error instanceof ProxyError || error instanceof InvalidProxyURL) return error
+  if (error instanceof RequestException) return error
   const shown = redactUrl(proxyUrl)
   return new ProxyError(`Cannot connect to proxy ${shown}: ${reasonOf(error)}`, {
     cause: error,

@@ -36,6 +36,7 @@ export async function exchangeRaw(
       !/\bclose\b/i.test(headers.get('proxy-connection') ?? '')
     const response = new Response({ request, statusCode, reason, headers, body: body?.bytes ?? null })
     response.limits = limits
+    await response.drain()
     return { response, keepsAlive: isTunnel || (stays && body?.isFramed === true) }
   } finally {
     reader.detach()
@@ -174,10 +175,12 @@ async function readChunks(reader: SocketReader, maxBytes: number): Promise<RawBo
     if (!(size >= 0)) throw new ProxyError("the proxy's answer is badly chunked")
     total += size
     if (total > maxBytes) return { bytes: Buffer.concat(chunks), isFramed: false }
+    if (size === 0) {
+      while (await reader.line(maxBytes)) continue
+      return { bytes: Buffer.concat(chunks), isFramed: true }
+    }
     while (reader.length < size + 2) if (!(await reader.more())) throw new ProxyError("the proxy's answer broke off")
     chunks.push(reader.take(size))
     reader.take(2)
-    if (size > 0) continue
-    return { bytes: Buffer.concat(chunks), isFramed: true }
   }
 }

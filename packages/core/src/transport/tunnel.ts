@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { ProxyError } from '../errors.ts'
+import { ProxyError, RequestException } from '../errors.ts'
 import { Headers } from '../message/headers.ts'
 import { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { dialledHost, effectivePort } from '../message/url.ts'
 import { untilAborted } from '../timeout.ts'
 import type { ResolvedLimits } from '../limits.ts'
+import { proxyError } from './network-error.ts'
 import { exchangeRaw } from './raw-exchange.ts'
 import type { Connection, ProxyFlow, ProxyLeg } from './transport-adapter.ts'
 
@@ -18,6 +19,7 @@ export interface TunnelWanted {
   readonly limits: ResolvedLimits
   /** Opens a connection to the proxy. Called again when the proxy closes between two legs. */
   readonly openProxy: () => Promise<Socket>
+  readonly proxyUrl: string
   /** Cancels it all. */
   readonly signal: AbortSignal
 }
@@ -42,9 +44,20 @@ export async function openTunnel(wanted: TunnelWanted): Promise<Socket> {
     const tunnel = response.statusCode < 300 ? exchange.takeSocket() : null
     if (tunnel === null) throw refused(response, request)
     return tunnel
+  } catch (error) {
+    throw error instanceof RequestException || signal.aborted ? error : new FlowFailure(error)
   } finally {
     signal.removeEventListener('abort', onAbort)
     exchange.giveUp()
+  }
+}
+
+/** What the scheme itself threw while it talked to the proxy: not ours to describe. */
+export class FlowFailure {
+  readonly reason: unknown
+
+  constructor(reason: unknown) {
+    this.reason = reason
   }
 }
 
@@ -64,9 +77,13 @@ class TunnelExchange {
     if (this.#bound?.closed === true)
       throw new ProxyError('the proxy closed the connection that the authentication was bound to')
     this.#socket ??= await this.#wanted.openProxy()
-    const { response, keepsAlive } = await exchangeRaw(this.#socket, connect, this.#authority, this.#wanted.limits)
-    if (!keepsAlive) this.giveUp()
-    return response
+    try {
+      const { response, keepsAlive } = await exchangeRaw(this.#socket, connect, this.#authority, this.#wanted.limits)
+      if (!keepsAlive) this.giveUp()
+      return response
+    } catch (error) {
+      throw proxyError(error, this.#wanted.proxyUrl, this.#wanted.request)
+    }
   }
 
   async bind(): Promise<Connection> {

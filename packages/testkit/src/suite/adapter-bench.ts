@@ -122,6 +122,6 @@ export class AdapterBench implements AsyncDisposable {
     for (const response of this.#responses) response.close()
     for (const connection of this.#connections) connection.destroy()
     await within(this.adapter.close(), 'close').catch(() => {})
-    await Promise.all(this.#places.map((place) => place.close?.()))
+    for (const place of this.#places) await place.close?.()
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { AuthBase, type AuthInit, type Response, Session, type SessionOptions } from '@entreat/core'
+import { type AuthBase, type AuthInit, type Response, Session, type SessionOptions } from '@entreat/core'
 import type { ProxyAuthenticator } from '../proxy-state.ts'
 import type { RecordedRequest } from '../recorded-request.ts'
 import { TestProxy } from '../test-proxy.ts'

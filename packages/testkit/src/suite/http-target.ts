@@ -36,8 +36,7 @@ export function httpTarget(server: TestServer, options: HttpTargetOptions = {}):
     statuses: () => statusPlaces(base),
     upload: () => uploadPlace(server, base),
     silent: () => at('/never'),
-    // Proxies pass a head on with the first of its body.
-    stalled: () => at('/drip?delay=0&numbytes=2&duration=120'),
+    stalled: () => at('/delay-body/60000'),
     broken: () => brokenPlace(server, base, secure ? null : through),
     truncated: () => at('/truncated'),
     unanswered: () => silentListener(through !== null),

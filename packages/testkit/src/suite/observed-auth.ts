@@ -36,7 +36,7 @@ export class ObservedAuth extends AuthBase {
         isOver ||= isDone
       }
     }
-    const observed = {
+    const observed: AsyncGenerator<PreparedRequest, void, Response> = {
       next: (response: Response) => follow(flow.next(response)),
       throw: (error: unknown) => {
         this.thrownInto++
@@ -46,6 +46,6 @@ export class ObservedAuth extends AuthBase {
       [Symbol.asyncIterator]: () => observed,
       [Symbol.asyncDispose]: async () => void (await observed.return()),
     }
-    return observed as unknown as AsyncGenerator<PreparedRequest, void, Response>
+    return observed
   }
 }

@@ -88,5 +88,5 @@ test('has the defaults of Requests, and safe timeouts', () => {
     auth: null, proxyAuth: null, stream: false, verify: true, cert: null, maxRedirects: 30, trustEnv: true, retry: null, params: null,
   })
   expect(timeout).toEqual({ connect: 10_000, read: 60_000, write: null, pool: null, total: null })
-  expect([...headers.keys()]).toEqual(['User-Agent', 'Accept-Encoding', 'Accept', 'Connection'])
+  expect([...headers.keys()]).toEqual(['User-Agent', 'Accept-Encoding', 'Accept'])
 })

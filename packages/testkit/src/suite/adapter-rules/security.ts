@@ -50,11 +50,11 @@ async function refusesCert(bench: AdapterBench): Promise<void> {
 }
 
 async function goesThroughProxy(bench: AdapterBench): Promise<void> {
-  const { proxy, count } = await bench.find('proxy')
-  const before = count()
-  const response = await bench.fetch(await bench.resource(5000, 4), { proxy })
+  const place = await bench.find('proxy')
+  const before = place.count()
+  const response = await bench.fetch(await bench.resource(5000, 4), { proxy: place.proxy })
   assertSameBytes(response.content, contentOf(5000, 4), 'the body through a proxy')
-  assert.ok(count() > before, 'it went past the proxy')
+  assert.ok(place.count() > before, 'it went past the proxy')
 }
 
 async function refusesProxy(bench: AdapterBench): Promise<void> {

@@ -1,0 +1,202 @@
+import { type RequestOptions, Session, SSLError, UsageError } from '@entreat/core'
+import { type ServerCertificateKind, testCertificates, TestServer } from '@entreat/testkit'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runChild } from '../support/child-process.ts'
+import { failure } from '../support/failure.ts'
+import { RawServer, reply } from '../support/raw-server.ts'
+
+const { ca, client } = testCertificates()
+const servers = new Map<ServerCertificateKind, TestServer>()
+let folder: string
+let session: Session
+
+beforeAll(async () => {
+  for (const kind of ['valid', 'expired', 'wrong-host', 'self-signed'] as const)
+    servers.set(kind, await TestServer.start({ certificate: kind }))
+  folder = mkdtempSync(join(tmpdir(), 'entreat-tls-'))
+  writeFileSync(join(folder, 'ca.pem'), ca)
+  writeFileSync(join(folder, 'other.pem'), client.cert)
+  mkdirSync(join(folder, 'directory'))
+  writeFileSync(join(folder, 'directory', 'one.pem'), client.cert)
+  writeFileSync(join(folder, 'directory', 'two.pem'), ca)
+  writeFileSync(join(folder, 'directory', 'README'), 'not a certificate')
+  mkdirSync(join(folder, 'directory', 'nested'))
+  session = new Session({ trustEnv: false })
+})
+
+afterAll(async () => {
+  await session.close()
+  await Promise.all([...servers.values()].map((server) => server.close()))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function get(kind: ServerCertificateKind, options: RequestOptions): Promise<{ statusCode: number }> {
+  return session.get(`${(servers.get(kind) as TestServer).httpsUrl}/get`, options)
+}
+
+describe('verify', () => {
+  it.each<[string, () => RequestOptions['verify']]>([
+    ['a file', () => join(folder, 'ca.pem')],
+    ['a directory', () => join(folder, 'directory')],
+    ['PEM text', () => ca],
+    ['a Buffer', () => Buffer.from(ca)],
+    ['several certificates in one text', () => `${client.cert}\n${ca}`],
+    ['false', () => false],
+  ])('takes %s', async (_what, verify) => {
+    const { statusCode } = await get('valid', { verify: verify() as string })
+    expect(statusCode).toBe(200)
+  })
+
+  it('true does not trust an authority that the system does not know', async () => {
+    const error = await failure(get('valid', { verify: true }))
+    expect(error).toBeInstanceOf(SSLError)
+    expect([error.code, error.requestBytesSent, error.responseStarted]).toEqual(['ERR_SSL', 0, false])
+    expect((error.cause as NodeJS.ErrnoException).code).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+  })
+
+  it('does not trust what another authority has signed', async () => {
+    expect(await failure(get('valid', { verify: join(folder, 'other.pem') }))).toBeInstanceOf(SSLError)
+  })
+
+  it.each([
+    ['expired', 'CERT_HAS_EXPIRED'],
+    ['wrong-host', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['self-signed', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  ] as const)('refuses a certificate that is %s', async (kind, code) => {
+    const error = await failure(get(kind, { verify: ca }))
+    expect(error).toBeInstanceOf(SSLError)
+    expect((error.cause as NodeJS.ErrnoException).code).toBe(code)
+  })
+
+  it.each(['expired', 'wrong-host', 'self-signed'] as const)('false takes a certificate that is %s', async (kind) => {
+    expect((await get(kind, { verify: false })).statusCode).toBe(200)
+  })
+
+  it.each([
+    ['a path that does not exist', '/nowhere/ca.pem'],
+    ['an empty text', ''],
+    ['a number', 1],
+    ['null', null],
+  ])('refuses %s before it connects', async (_what, verify) => {
+    const server = servers.get('valid') as TestServer
+    server.reset()
+    const error = await failure(get('valid', { verify: verify as string }))
+    expect(error).toBeInstanceOf(UsageError)
+    expect(server.connectionCount).toBe(0)
+  })
+
+  it('refuses a file that holds no certificate', async () => {
+    const error = await failure(get('valid', { verify: join(folder, 'directory', 'README') }))
+    expect(error.code).toMatch(/^ERR_(SSL|USAGE)$/)
+  })
+
+  it('of a path that does not exist does not matter for http', async () => {
+    const server = servers.get('valid') as TestServer
+    expect((await session.get(`${server.url}/get`, { verify: '/nowhere/ca.pem' })).statusCode).toBe(200)
+  })
+})
+
+describe('the name that TLS is done for', () => {
+  interface Named {
+    sni: string | false | null
+  }
+
+  /** What SNI a server sees. */
+  async function sniFor(urlOf: (port: number) => string, options: RequestOptions = {}): Promise<Named> {
+    const seen: Named = { sni: null }
+    const { server } = testCertificates()
+    await using raw = await RawServer.start(({ socket }) => {
+      seen.sni = (socket as unknown as { servername: string | false }).servername
+      return reply('ok')
+    }, { tls: server })
+    await using own = new Session({ trustEnv: false, verify: ca })
+    await own.get(urlOf(raw.port), options)
+    return seen
+  }
+
+  it('is the host of the URL', async () => {
+    expect(await sniFor((port) => `https://localhost:${port}/`)).toEqual({ sni: 'localhost' })
+  })
+
+  it('is the host of the URL, whatever the Host header says', async () => {
+    const named = await sniFor((port) => `https://localhost:${port}/`, { headers: { Host: 'other.test' } })
+    expect(named).toEqual({ sni: 'localhost' })
+  })
+
+  it('is not sent for an address', async () => {
+    expect(await sniFor((port) => `https://127.0.0.1:${port}/`)).toEqual({ sni: false })
+  })
+
+  it('is what the certificate is checked for, whatever the Host header says', async () => {
+    const error = await failure(
+      session.get(`${(servers.get('wrong-host') as TestServer).httpsUrl}/get`, {
+        verify: ca,
+        headers: { Host: 'wrong.example' },
+      }),
+    )
+    expect(error).toBeInstanceOf(SSLError)
+  })
+})
+
+describe('the environment', () => {
+  const script = `
+    const session = new core.Session(input.session)
+    const call = session.get(input.url, input.request)
+    report(await call.then(({ statusCode }) => statusCode, ({ name }) => name))
+    await session.close()`
+
+  async function outcome(env: Record<string, string>, given: { session?: object; request?: object } = {}): Promise<unknown> {
+    const url = `${(servers.get('valid') as TestServer).httpsUrl}/get`
+    const { reports } = await runChild(script, { env, input: { url, ...given } })
+    return reports[0]
+  }
+
+  it.each(['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'])('names authorities by %s', async (name) => {
+    expect(await outcome({ [name]: join(folder, 'ca.pem') })).toBe(200)
+  })
+
+  it('is not read with trustEnv: false', async () => {
+    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'ca.pem') }, { session: { trustEnv: false } })).toBe(
+      'SSLError',
+    )
+  })
+
+  it('is weaker than verify of the Session', async () => {
+    const session = { verify: join(folder, 'other.pem') }
+    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'ca.pem') }, { session })).toBe('SSLError')
+  })
+
+  it('is weaker than verify of the request', async () => {
+    const request = { verify: ca }
+    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'other.pem') }, { request })).toBe(200)
+  })
+
+  it('that names a bundle that is not there is a UsageError', async () => {
+    expect(await outcome({ REQUESTS_CA_BUNDLE: '/nowhere/ca.pem' })).toBe('UsageError')
+  })
+
+  it('does not turn verification on that the Session has turned off', async () => {
+    const session = { verify: false }
+    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'other.pem') }, { session })).toBe(200)
+  })
+})
+
+describe('a TLS version that the server does not speak', () => {
+  it('is an SSLError', async () => {
+    const { HTTPAdapter } = await import('@entreat/core')
+    await using old = await TestServer.start({ tlsOptions: { maxVersion: 'TLSv1.2' } })
+    await using own = new Session({ trustEnv: false, verify: ca })
+    own.mount('https://', new HTTPAdapter({ tls: { minVersion: 'TLSv1.3' } }))
+    expect(await failure(own.get(`${old.httpsUrl}/get`))).toBeInstanceOf(SSLError)
+  })
+})
+
+describe('a server that does not speak TLS', () => {
+  it('is an SSLError', async () => {
+    const { url } = servers.get('valid') as TestServer
+    expect(await failure(session.get(url.replace('http:', 'https:')))).toBeInstanceOf(SSLError)
+  })
+})
