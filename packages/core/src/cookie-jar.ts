@@ -33,6 +33,11 @@ interface Remembered {
 }
 
 const REMEMBERED = 1000
+/** RFC 6265bis section 5.6, steps 1 to 4: what neither a name nor a value may hold. */
+// eslint-disable-next-line no-control-regex
+const COOKIE_NAME = /^[^\x00-\x1f\x7f;=]*$/
+// eslint-disable-next-line no-control-regex
+const COOKIE_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f;]*$/
 /** RFC 6265bis section 5.6: a cookie with neither name nor value is ignored. */
 const NAMELESS_AND_EMPTY = /^[ \t]*=?[ \t]*(?:;|$)/
 
@@ -110,9 +115,12 @@ export class CookieJar implements Iterable<Cookie> {
   /** Stores a cookie; `null` deletes those of that name. */
   set(name: string, value: string | null, given: CookieAttributes = {}): this {
     const attributes = ownOptions(given)
-    if (typeof name !== 'string') throw new UsageError(`A cookie's name must be a string, not ${typeof name}`)
-    if (value !== null && typeof value !== 'string') {
-      throw new UsageError(`The value of cookie ${JSON.stringify(name)} must be a string or null`)
+    if (typeof name !== 'string' || !COOKIE_NAME.test(name))
+      throw new UsageError(`${JSON.stringify(name)} cannot be a cookie's name`)
+    if (value !== null && (typeof value !== 'string' || !COOKIE_VALUE.test(value))) {
+      throw new UsageError(
+        `The value of cookie ${JSON.stringify(name)} must be null, or text without semicolons, line breaks and other controls`,
+      )
     }
     if (value === null) {
       this.delete(name, attributes)
@@ -192,7 +200,7 @@ export class CookieJar implements Iterable<Cookie> {
 
   /** @internal The cookies to send to a URL, in order (RFC 6265 section 5.4). */
   cookiesFor(url: string): Cookie[] | Promise<Cookie[]> {
-    return this.tough.store.synchronous ? this.tough.getCookiesSync(url) : this.tough.getCookies(url)
+    return guarded(() => (this.tough.store.synchronous ? this.tough.getCookiesSync(url) : this.tough.getCookies(url)))
   }
 
   /** @internal The Cookie header for a URL, remembered by scheme, host and path until the jar changes or a cookie in it expires. */
@@ -204,7 +212,7 @@ export class CookieJar implements Iterable<Cookie> {
     const known = this.#headers.get(key)
     if (known !== undefined && known.version === version && (known.until === Infinity || Date.now() < known.until))
       return known.header
-    const cookies = this.tough.getCookiesSync(url.href)
+    const cookies = this.cookiesFor(url.href) as Cookie[]
     let until = Infinity
     for (const cookie of cookies) until = Math.min(until, cookie.expiryTime() ?? Infinity)
     const header = joinCookies(cookies)
@@ -216,13 +224,15 @@ export class CookieJar implements Iterable<Cookie> {
   /** @internal Stores Set-Cookie lines received from a URL. Lines that RFC 6265bis refuses are ignored. */
   receive(received: readonly string[], url: string): void | Promise<void> {
     const lines = received.filter((line) => !NAMELESS_AND_EMPTY.test(line))
-    if (this.tough.store.synchronous) {
+    return guarded(() => {
+      if (!this.tough.store.synchronous) return this.#receiveLater(lines, url)
       for (const line of lines) this.tough.setCookieSync(line, url, { ignoreError: true })
       return undefined
-    }
-    return (async () => {
-      for (const line of lines) await this.tough.setCookie(line, url, { ignoreError: true })
-    })()
+    })
+  }
+
+  async #receiveLater(lines: readonly string[], url: string): Promise<void> {
+    for (const line of lines) await this.tough.setCookie(line, url, { ignoreError: true })
   }
 
   /** The stored cookies, as `CookieJar.fromJSON` takes them. They are secrets. */
@@ -241,6 +251,19 @@ export class CookieJar implements Iterable<Cookie> {
 
   #show(): string {
     return `CookieJar { ${this.tough.store.synchronous ? `${this.size} cookies` : 'asynchronous store'} }`
+  }
+}
+
+/** What a store throws or rejects with becomes a CookieStoreError. */
+function guarded<T>(work: () => T | Promise<T>): T | Promise<T> {
+  const failed = (error: unknown): never => {
+    throw new CookieStoreError(`The cookie store failed: ${(error as Error).message}`, { cause: error })
+  }
+  try {
+    const result = work()
+    return result instanceof Promise ? result.catch(failed) : result
+  } catch (error) {
+    return failed(error)
   }
 }
 

@@ -1,31 +1,40 @@
 import { ConnectionError } from './errors.ts'
-import { delay } from './timeout.ts'
+import { delay, type Lifetime } from './timeout.ts'
+
+/** A request that runs. */
+export interface Running {
+  /** Says when the Session is closed under it. */
+  readonly lifetime: Lifetime
+  /** To be called at its end; further calls do nothing. */
+  readonly end: () => void
+}
 
 /** Counts what a Session is doing, so that it can be closed in good order. */
 export class InFlight {
   #buffered = 0
   #closing = 0
+  #lifetime: Lifetime = newLifetime()
   #whenSettled: (() => void)[] = []
 
   /**
    * Marks a request as running.
    *
    * @param isStreamed - streamed responses are not waited for: only their reader knows when they end.
-   * @returns to be called at its end; further calls do nothing.
    * @throws ConnectionError ERR_CLOSED while the Session is closing.
    */
-  begin(isStreamed: boolean): () => void {
-    if (this.#closing > 0)
-      throw new ConnectionError('The session is closing: await close() before you use it again', { code: 'ERR_CLOSED' })
-    if (isStreamed) return () => {}
+  begin(isStreamed: boolean): Running {
+    if (this.#closing > 0) throw closed('The session is closing: await close() before you use it again')
+    const lifetime = this.#lifetime
+    if (isStreamed) return { lifetime, end: () => {} }
     this.#buffered++
-    let running = true
-    return () => {
-      if (!running) return
-      running = false
+    let runs = true
+    const end = (): void => {
+      if (!runs) return
+      runs = false
       this.#buffered--
       if (this.#buffered === 0) for (const callback of this.#whenSettled.splice(0)) callback()
     }
+    return { lifetime, end }
   }
 
   /** Refuses new work until the returned function is called. */
@@ -41,6 +50,22 @@ export class InFlight {
     if (this.#buffered === 0 || graceMs <= 0) return
     const nothingRuns = new AbortController()
     this.#whenSettled.push(() => nothingRuns.abort())
-    await delay(graceMs, nothingRuns.signal).catch(() => {})
+    await delay(graceMs, { signal: nothingRuns.signal }).catch(() => {})
   }
+
+  /** Ends whatever still runs with ERR_CLOSED: between two legs too, where no connection could tell. */
+  endAll(): void {
+    const ended = this.#lifetime
+    this.#lifetime = newLifetime()
+    ended.endedWith = closed('The session was closed')
+    for (const callback of ended.onEnd) callback()
+  }
+}
+
+function newLifetime(): Lifetime {
+  return { endedWith: null, onEnd: new Set() }
+}
+
+function closed(message: string): ConnectionError {
+  return new ConnectionError(message, { code: 'ERR_CLOSED' })
 }

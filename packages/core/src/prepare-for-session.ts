@@ -16,7 +16,7 @@ export function prepareForSession(
   const target = absoluteUrl(session, url)
   const servesHere = session.baseUrl === undefined || sameCredentialScope(parseUrl(session.baseUrl), parseUrl(target))
   const headers = session.headers.copy()
-  if (!servesHere) for (const name of ['Authorization', ...session.sensitiveHeaders]) headers.delete(name)
+  if (!servesHere) for (const name of [...SCOPED_HEADERS, ...session.sensitiveHeaders]) headers.delete(name)
   if (options.headers) headers.merge(options.headers)
   const auth = options.auth !== undefined ? options.auth : ((servesHere ? session.auth : null) ?? undefined)
   const request = prepare({
@@ -36,8 +36,16 @@ export function prepareForSession(
   return request
 }
 
+/** What a Session's headers hold for the origin of its baseUrl alone. */
+const SCOPED_HEADERS = ['Authorization', 'Cookie', 'Proxy-Authorization', 'Host']
+
+/** Relative URLs are resolved against baseUrl, and take its userinfo along. */
 function absoluteUrl(session: Session, url: string | URL): string {
   const text = String(url)
   if (session.baseUrl === undefined || /^[a-z][a-z0-9+.-]*:/i.test(text)) return text
-  return resolveUrl(text, parseUrl(session.baseUrl)).href
+  const base = parseUrl(session.baseUrl)
+  const { scheme, href } = resolveUrl(text, base)
+  return base.userinfo === null || text.startsWith('//')
+    ? href
+    : `${scheme}://${base.userinfo}@${href.slice(scheme.length + 3)}`
 }

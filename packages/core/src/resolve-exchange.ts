@@ -14,7 +14,7 @@ import type { Verify } from './transport/tls.ts'
 export function resolveExchange(
   session: Session,
   options: RequestOptions,
-  signal: AbortSignal | undefined,
+  { signal, lifetime }: Pick<ExchangeOptions, 'signal' | 'lifetime'>,
 ): ExchangeOptions {
   const maxRedirects = options.maxRedirects ?? session.maxRedirects
   if (typeof maxRedirects !== 'number' || !(maxRedirects >= 0))
@@ -28,6 +28,7 @@ export function resolveExchange(
     proxy: null,
     limits: options.limits === undefined ? session.limits : resolveLimits(options.limits, session.limits),
     signal,
+    lifetime,
     allowRedirects: options.allowRedirects ?? true,
     maxRedirects,
     retry: options.retry === undefined ? session.retry : Retry.from(options.retry),

@@ -1,6 +1,7 @@
 import type { SerializedCookieJar } from 'tough-cookie'
 import { CookieJar } from './cookie-jar.ts'
 import { UsageError } from './errors.ts'
+import { parseUrl } from './message/url.ts'
 import type { Session } from './session.ts'
 import type { SessionOptions } from './settings.ts'
 import type { ResolvedTimeout } from './timeout.ts'
@@ -25,7 +26,7 @@ export function describeSession(session: Session): SessionState {
   return {
     version: 1,
     cookies: session.cookies.toJSON(),
-    baseUrl: session.baseUrl ?? null,
+    baseUrl: session.baseUrl === undefined ? null : parseUrl(session.baseUrl).href,
     timeout: session.timeout,
     verify:
       typeof verify === 'boolean' || (typeof verify === 'string' && !verify.includes('-----BEGIN')) ? verify : true,

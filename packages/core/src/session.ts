@@ -2,7 +2,7 @@ import type { AuthBase } from './auth/auth-base.ts'
 import { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
 import { CookieJar, type CookiesInit } from './cookie-jar.ts'
 import { defaultHeaders } from './default-headers.ts'
-import { UsageError } from './errors.ts'
+import { redactUrl, UsageError } from './errors.ts'
 import { compose } from './exchange/compose.ts'
 import type { Exchange, ExchangeOptions } from './exchange/exchange.ts'
 import { signAhead } from './exchange/sign-ahead.ts'
@@ -10,6 +10,7 @@ import { createFetch } from './fetch.ts'
 import { combineHooks, type Hooks } from './hooks.ts'
 import { InFlight } from './in-flight.ts'
 import { Headers, type HeadersInit } from './message/headers.ts'
+import { inspectAs } from './message/inspect.ts'
 import type { PreparedRequest } from './message/prepared-request.ts'
 import { isPreparedRequest } from './message/prepared-request.ts'
 import type { Params } from './message/query.ts'
@@ -23,7 +24,7 @@ import { resolveExchange } from './resolve-exchange.ts'
 import { Retry } from './retry.ts'
 import { describeSession, restoreSession, type SessionState } from './session-state.ts'
 import { type RequestOptions, SENSITIVE_HEADERS, type SendOptions, type SessionOptions } from './settings.ts'
-import { Deadline, type ResolvedTimeout, resolveTimeout, type TimeoutInit, untilAborted } from './timeout.ts'
+import { Deadline, type ResolvedTimeout, resolveTimeout, type TimeoutInit, untilInterrupted } from './timeout.ts'
 import { HTTPAdapter } from './transport/http-adapter.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
 import type { Cert, Verify } from './transport/tls.ts'
@@ -35,6 +36,13 @@ import type { TransportAdapter } from './transport/transport-adapter.ts'
  * Every option is a property, and holds from the next request on.
  */
 export class Session implements AsyncDisposable {
+  static {
+    inspectAs(
+      this.prototype,
+      (session) => `Session { ${redactUrl(session.baseUrl ?? '')} ${session.cookies.size} cookies }`,
+    )
+  }
+
   /** Relative URLs are resolved against it. */
   baseUrl: string | undefined
   params: Params | null
@@ -195,7 +203,7 @@ export class Session implements AsyncDisposable {
     const own = readOptions(request.options, REQUEST_OPTIONS, 'Request')
     const prepared = prepareForSession(this, request.method, request.url, own)
     this.#cookies.bind(this.baseUrl ?? prepared.url)
-    return signAhead(prepared, resolveExchange(this, own, undefined), this)
+    return signAhead(prepared, resolveExchange(this, own, this.#inFlight.begin(true)), this)
   }
 
   /** Sends a prepared request: as it stands if it was changed since, else signed anew. Takes no defaults but the settings of sending. */
@@ -206,7 +214,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #run(options: RequestOptions, prepared: () => PreparedRequest): Promise<Response> {
-    const end = this.#inFlight.begin(options.stream ?? this.stream)
+    const { lifetime, end } = this.#inFlight.begin(options.stream ?? this.stream)
     let deadline: Deadline | null = null
     try {
       const { timeout } = options
@@ -217,9 +225,9 @@ export class Session implements AsyncDisposable {
       const request = prepared()
       if (deadline !== null) deadline.request = request
       this.#cookies.bind(this.baseUrl ?? request.url)
-      const resolved: ExchangeOptions = resolveExchange(this, options, deadline?.signal)
+      const resolved: ExchangeOptions = resolveExchange(this, options, { signal: deadline?.signal, lifetime })
       const running = this.#exchange(request, resolved)
-      const response = await untilAborted(running, deadline?.signal, (late) => late.close())
+      const response = await untilInterrupted(running, resolved, (late) => late.close())
       response.whenDone(() => {
         deadline?.dispose()
         end()
@@ -257,6 +265,7 @@ export class Session implements AsyncDisposable {
     const reopen = this.#inFlight.refuseNew()
     try {
       await this.#inFlight.settled(options.graceMs ?? 0)
+      this.#inFlight.endAll()
       await Promise.all(this.#mounts.owned.map((adapter) => adapter.close()))
     } finally {
       reopen()

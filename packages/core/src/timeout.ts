@@ -133,36 +133,55 @@ export class Deadline {
   }
 }
 
+/** A Session's time from one close() to the next, shared by all that runs in it. */
+export interface Lifetime {
+  /** What the Session was closed with; `null` while it is open. */
+  endedWith: Error | null
+  readonly onEnd: Set<() => void>
+}
+
+/** What can end a wait before its time. */
+export interface Interrupts {
+  readonly signal?: AbortSignal | undefined
+  readonly lifetime?: Lifetime | undefined
+}
+
 /**
- * A promise that also rejects when the signal aborts.
+ * A promise that also rejects when the signal aborts, with its reason, or when the Session closes.
  *
  * @param discard - called with what the promise gives after that, so that nothing stays open.
  */
-export function untilAborted<T>(
+export function untilInterrupted<T>(
   promise: Promise<T>,
-  signal: AbortSignal | undefined,
+  { signal, lifetime }: Interrupts,
   discard: (late: T) => void = () => {},
 ): Promise<T> {
-  if (signal === undefined) return promise
+  if (signal === undefined && lifetime === undefined) return promise
   return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(signal.reason)
+    const interrupt = (): void => {
+      letGo()
+      reject((signal?.aborted === true ? signal.reason : lifetime?.endedWith) as Error)
       promise.then(discard, () => {})
     }
-    if (signal.aborted) return onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    const letGo = (): void => {
+      signal?.removeEventListener('abort', interrupt)
+      lifetime?.onEnd.delete(interrupt)
+    }
+    if (signal?.aborted === true || (lifetime?.endedWith ?? null) !== null) return interrupt()
+    signal?.addEventListener('abort', interrupt, { once: true })
+    lifetime?.onEnd.add(interrupt)
+    promise.finally(letGo).then(resolve, reject)
   })
 }
 
-/** Waits, or rejects with the signal's reason. */
-export async function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits, unless it is interrupted. */
+export async function delay(ms: number, interrupts: Interrupts): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const elapsed = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER))
   })
   try {
-    await untilAborted(elapsed, signal)
+    await untilInterrupted(elapsed, interrupts)
   } finally {
     clearTimeout(timer)
   }

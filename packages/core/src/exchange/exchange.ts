@@ -5,6 +5,7 @@ import type { Response } from '../message/response.ts'
 import type { ParsedUrl } from '../message/url.ts'
 import type { ProxyRules } from '../proxies.ts'
 import type { Retry } from '../retry.ts'
+import type { Lifetime } from '../timeout.ts'
 import type { TransportAdapter, TransportOptions } from '../transport/transport-adapter.ts'
 
 /** What the layers know of one exchange beside the request; adapters see the TransportOptions part of it. */
@@ -20,6 +21,8 @@ export interface ExchangeOptions extends TransportOptions {
   readonly environmentAuth: (url: ParsedUrl) => AuthBase | null
   /** Guesses the charset of bytes that name none. */
   readonly detectEncoding: ((bytes: Uint8Array) => string | null) | null
+  /** Ends when the Session closes. */
+  readonly lifetime: Lifetime
   /** Redirects so far. */
   readonly hop: number
   /** Retries so far. */

@@ -2,7 +2,7 @@ import { TooManyRedirects } from '../errors.ts'
 import type { HookInfo } from '../hooks.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
-import { untilAborted } from '../timeout.ts'
+import { untilInterrupted } from '../timeout.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import { followed, nextRequest } from './next-request.ts'
 import { signAhead } from './sign-ahead.ts'
@@ -39,9 +39,10 @@ function isFollowed(response: Response): boolean {
 }
 
 async function runRequestHooks(request: PreparedRequest, info: HookInfo): Promise<PreparedRequest> {
-  let current = request
+  // What the caller prepared stays as it was.
+  let current = info.hop === 0 && request.hooks.request.length > 0 ? request.copy() : request
   for (const hook of request.hooks.request) {
-    current = (await untilAborted(Promise.resolve(hook(current, info)), info.options.signal)) ?? current
+    current = (await untilInterrupted(Promise.resolve(hook(current, info)), info.options)) ?? current
   }
   return current
 }
@@ -49,7 +50,7 @@ async function runRequestHooks(request: PreparedRequest, info: HookInfo): Promis
 async function runResponseHooks(response: Response, request: PreparedRequest, info: HookInfo): Promise<Response> {
   let current = response
   for (const hook of request.hooks.response) {
-    const replaced = await untilAborted(Promise.resolve(hook(current, info)), info.options.signal)
+    const replaced = await untilInterrupted(Promise.resolve(hook(current, info)), info.options)
     if (replaced) {
       if (replaced.history.length === 0 && replaced !== current) replaced.history = current.history
       current = replaced
@@ -78,7 +79,7 @@ async function redirectOf(
   if (next === null) return null
   const target = next.parsedUrl
   for (const hook of request.hooks.redirect) {
-    if ((await untilAborted(Promise.resolve(hook({ response, next })), options.signal)) === false) {
+    if ((await untilInterrupted(Promise.resolve(hook({ response, next })), options)) === false) {
       response.next = next
       return null
     }

@@ -27,7 +27,7 @@ export function retries(next: Exchange): Exchange {
       const delayMs = waitBefore(retry, attempt + 1, outcome.response)
       if (delayMs === null || !(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
       await outcome.response?.drain()
-      if (delayMs > 0) await delay(delayMs, options.signal)
+      if (delayMs > 0) await delay(delayMs, options)
     }
   }
 }

@@ -7,6 +7,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 /** The lowest layer: picks the adapter, or the reserved connection, and completes the response it gives. */
 export function transport(context: ExchangeContext): Exchange {
   return async (request, options) => {
+    if (options.lifetime.endedWith !== null) throw options.lifetime.endedWith
     const carrier = options.connection ?? pickAdapter(context, request, options)
     const started = performance.now()
     const response = await carrier.send(request, options)

@@ -15,8 +15,11 @@ export interface ConnectionOwner {
   onClosed(connection: HTTPConnection): void
 }
 
-/** How requests are addressed on a connection: the path alone, or the whole URL to a forwarding proxy (RFC 9112 section 3.2). */
-export type TargetForm = 'origin' | 'absolute'
+/**
+ * How a connection reaches the origin: by itself, by a proxy that forwards (the request line then names the whole URL, RFC 9112 section 3.2), or through
+ * a proxy's tunnel.
+ */
+export type Route = 'direct' | 'forwarded' | 'tunnelled'
 
 /** Subtracted from the time that a server's Keep-Alive header names, for the way there. */
 const KEEP_ALIVE_MARGIN_MS = 500
@@ -35,12 +38,12 @@ export class HTTPConnection implements Connection, Link {
   #served = 0
   #busy = false
   #closedWith: Error | null = null
-  readonly #target: TargetForm
+  readonly #route: Route
   readonly #owner: ConnectionOwner
 
-  constructor(socket: Socket, target: TargetForm, limits: ResolvedLimits, owner: ConnectionOwner) {
+  constructor(socket: Socket, route: Route, limits: ResolvedLimits, owner: ConnectionOwner) {
     this.socket = socket
-    this.#target = target
+    this.#route = route
     this.#owner = owner
     const certificate = 'getPeerCertificate' in socket ? (socket as TLSSocket).getPeerCertificate().raw : undefined
     if (certificate !== undefined) this.peerCertificate = certificate
@@ -90,11 +93,15 @@ export class HTTPConnection implements Connection, Link {
   }
 
   get isForwarded(): boolean {
-    return this.#target === 'absolute'
+    return this.#route === 'forwarded'
+  }
+
+  get isTunnelled(): boolean {
+    return this.#route === 'tunnelled'
   }
 
   targetOf(request: PreparedRequest): string {
-    return this.#target === 'origin' ? request.pathUrl : request.origin + request.pathUrl
+    return this.#route === 'forwarded' ? request.origin + request.pathUrl : request.pathUrl
   }
 
   send(request: PreparedRequest, options: TransportOptions): Promise<Response> {

@@ -21,6 +21,8 @@ export interface Link {
   readonly guard: ParserGuard | null
   readonly reused: boolean
   readonly freshTls13: boolean
+  /** Whether it leads through a proxy's tunnel. */
+  readonly isTunnelled: boolean
   /** Whether the other side is a forwarding proxy. */
   readonly isForwarded: boolean
   /** What the request line names: path, or absolute form to a proxy. */
@@ -94,7 +96,7 @@ class Leg implements ByteSource {
     try {
       signal?.throwIfAborted()
       signal?.addEventListener('abort', this.#onAbort, { once: true })
-      const head = encodeHead(this.#request)
+      const head = encodeHead(this.#request, this.#link.isTunnelled)
       const body = this.#openBody()
       const { method } = this.#request
       this.#refusedLines = head.refused
@@ -142,6 +144,7 @@ class Leg implements ByteSource {
     const { socket } = this.#link
     if (socket === null) return
     this.#bytesBefore = socket.bytesWritten
+    this.#link.guard?.limitHead(this.#options.limits.headerBytes)
     if (this.#refusedLines !== '') {
       const lines = this.#refusedLines
       editNextHead(socket, (head) => head.replace('\r\n', `\r\n${lines}`))
@@ -149,7 +152,7 @@ class Leg implements ByteSource {
   }
 
   onRequestSent(): void {
-    if (!this.#headSeen) this.#readTimer.start()
+    if (!this.#headSeen && !this.#hasFailed) this.#readTimer.start()
   }
 
   onResponseStarted(): void {
@@ -246,6 +249,7 @@ class Leg implements ByteSource {
 
   #unpause(): void {
     this.#paused = false
+    if (this.#hasFailed || this.#ended) return
     this.#readTimer.start()
     this.#resume?.()
     this.#link.guard?.resumed()

@@ -78,7 +78,7 @@ export class HTTPAdapter extends TransportAdapter {
     owner: ConnectionOwner,
   ): Promise<HTTPConnection> {
     const { scheme } = request.parsedUrl
-    const isForwarded = options.proxy !== null && scheme === 'http'
+    const route = options.proxy === null ? 'direct' : scheme === 'http' ? 'forwarded' : 'tunnelled'
     let socket: Socket | undefined
     try {
       socket = await this.#openRaw(request, options, signal)
@@ -86,7 +86,7 @@ export class HTTPAdapter extends TransportAdapter {
         const settings = tlsSettings(options.verify, options.cert)
         socket = await openTls(socket, dialledHost(request.parsedUrl), settings, this.#options, signal)
       }
-      return new HTTPConnection(socket, isForwarded ? 'absolute' : 'origin', this.#limits(options.limits), owner)
+      return new HTTPConnection(socket, route, this.#limits(options.limits), owner)
     } catch (error) {
       socket?.destroy()
       if (error instanceof FlowFailure) throw error.reason
@@ -142,6 +142,7 @@ export class HTTPAdapter extends TransportAdapter {
       reused: false,
       freshTls13: false,
       isForwarded: false,
+      isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
       onMessageEnd: () => {},
     }

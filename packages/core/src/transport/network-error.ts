@@ -2,6 +2,7 @@ import {
   ChunkedEncodingError,
   ConnectionError,
   InvalidHeader,
+  LimitExceededError,
   ProxyError,
   RequestException,
   type RequestExceptionOptions,
@@ -60,6 +61,8 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
     return new InvalidHeader(`${where}: the body has not the length that Content-Length says`, options)
   }
+  if (code === 'UND_ERR_HEADERS_OVERFLOW')
+    return new LimitExceededError(`${where}: the head of the response is longer than limits.headerBytes`, options)
   if (phase === 'body') return new ChunkedEncodingError(`${where}: the response body broke off: ${reason}`, options)
   if (progress.freshTls13 === true && code === 'UND_ERR_SOCKET') {
     return new SSLError(

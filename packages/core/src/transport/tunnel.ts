@@ -5,7 +5,7 @@ import { Headers } from '../message/headers.ts'
 import { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { dialledHost, effectivePort } from '../message/url.ts'
-import { untilAborted } from '../timeout.ts'
+import { untilInterrupted } from '../timeout.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import { proxyError } from './network-error.ts'
 import { exchangeRaw } from './raw-exchange.ts'
@@ -40,7 +40,7 @@ export async function openTunnel(wanted: TunnelWanted): Promise<Socket> {
       bind: () => exchange.bind(),
     })
     const connect = connectRequest(request)
-    const response = await untilAborted(flow === undefined ? leg(connect) : flow(connect, leg), signal)
+    const response = await untilInterrupted(flow === undefined ? leg(connect) : flow(connect, leg), { signal })
     const tunnel = response.statusCode < 300 ? exchange.takeSocket() : null
     if (tunnel === null) throw refused(response, request)
     return tunnel

@@ -5,6 +5,7 @@ import { RequestException } from '../errors.ts'
 interface UndiciParser {
   readonly paused: boolean
   contentLength: string
+  headersMaxSize: number
   onHeadersComplete(statusCode: number, upgrade: boolean, shouldKeepAlive: boolean): number
   finish(): Error | null
 }
@@ -15,6 +16,8 @@ export interface ParserGuard {
   resumed(): void
   /** Lets a response without a body pass although it has a Content-Length (304, 204). */
   expectNoBody(): void
+  /** Caps the head of the next response, in bytes. */
+  limitHead(maxBytes: number): void
 }
 
 /**
@@ -54,6 +57,9 @@ export function guardParser(socket: Socket): ParserGuard {
     expectNoBody() {
       parser.contentLength = ''
     },
+    limitHead(maxBytes) {
+      parser.headersMaxSize = maxBytes
+    },
   }
 }
 
@@ -63,7 +69,8 @@ function parserOf(socket: Socket): UndiciParser {
   if (
     typeof parser?.finish !== 'function' ||
     typeof parser.onHeadersComplete !== 'function' ||
-    typeof parser.paused !== 'boolean'
+    typeof parser.paused !== 'boolean' ||
+    typeof parser.headersMaxSize !== 'number'
   ) {
     throw unknownUndici('its parser')
   }

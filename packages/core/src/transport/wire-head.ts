@@ -15,9 +15,10 @@ const UNDICI_WRITES_ZERO = new Set(['PUT', 'POST', 'PATCH', 'QUERY', 'PROPFIND',
 /**
  * Lays out a request's headers for the wire. Content-Length and Transfer-Encoding follow from the body, whatever the headers say.
  *
+ * @param isTunnelled - Proxy-Authorization was for the proxy that opened the tunnel, and stays outside.
  * @throws InvalidHeader for a header that cannot be sent.
  */
-export function encodeHead(request: PreparedRequest): WireHead {
+export function encodeHead(request: PreparedRequest, isTunnelled: boolean): WireHead {
   const { body, headers, parsedUrl: url } = request
   const lines: string[] = []
   let refused = ''
@@ -31,7 +32,7 @@ export function encodeHead(request: PreparedRequest): WireHead {
       else throw unsendable(name)
     } else if (key === 'expect' || key === 'keep-alive' || key === 'upgrade') {
       refused += `${name}: ${value}\r\n`
-    } else if (key !== 'transfer-encoding') {
+    } else if (key !== 'transfer-encoding' && !(isTunnelled && key === 'proxy-authorization')) {
       lines.push(name, value)
     }
   })

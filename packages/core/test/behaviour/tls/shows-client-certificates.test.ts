@@ -123,10 +123,14 @@ describe.each([
     const error = await within(3000, failure(session.post(`${which().httpsUrl}/post`, { data: 'x'.repeat(100_000) })))
     expect(error).toBeInstanceOf(SSLError)
   })
+})
 
-  it('refuses a client with one of another authority by an SSLError', async () => {
+describe('a server that knows another authority than that of the client certificate', () => {
+  it('refuses it by an SSLError that speaks of the client certificate', async () => {
     const cert = [untrustedClient.cert, untrustedClient.key] as const
     await using session = new Session({ trustEnv: false, verify: ca, cert })
-    expect(await within(3000, failure(session.get(`${which().httpsUrl}/get`)))).toBeInstanceOf(SSLError)
+    const error = await within(3000, failure(session.get(`${strict.httpsUrl}/get`)))
+    expect(error).toBeInstanceOf(SSLError)
+    expect(error.message).toContain('client certificate')
   })
 })

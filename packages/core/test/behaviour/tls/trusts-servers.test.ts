@@ -1,4 +1,4 @@
-import { type RequestOptions, Session, SSLError, UsageError } from '@entreat/core'
+import { HTTPAdapter, type RequestOptions, Session, SSLError, UsageError } from '@entreat/core'
 import { type ServerCertificateKind, testCertificates, TestServer } from '@entreat/testkit'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -54,7 +54,7 @@ describe('verify', () => {
     const error = await failure(get('valid', { verify: true }))
     expect(error).toBeInstanceOf(SSLError)
     expect([error.code, error.requestBytesSent, error.responseStarted]).toEqual(['ERR_SSL', 0, false])
-    expect((error.cause as NodeJS.ErrnoException).code).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+    expect((error.cause as NodeJS.ErrnoException).code).toBe('SELF_SIGNED_CERT_IN_CHAIN')
   })
 
   it('does not trust what another authority has signed', async () => {
@@ -79,7 +79,6 @@ describe('verify', () => {
     ['a path that does not exist', '/nowhere/ca.pem'],
     ['an empty text', ''],
     ['a number', 1],
-    ['null', null],
   ])('refuses %s before it connects', async (_what, verify) => {
     const server = servers.get('valid') as TestServer
     server.reset()
@@ -186,7 +185,6 @@ describe('the environment', () => {
 
 describe('a TLS version that the server does not speak', () => {
   it('is an SSLError', async () => {
-    const { HTTPAdapter } = await import('@entreat/core')
     await using old = await TestServer.start({ tlsOptions: { maxVersion: 'TLSv1.2' } })
     await using own = new Session({ trustEnv: false, verify: ca })
     own.mount('https://', new HTTPAdapter({ tls: { minVersion: 'TLSv1.3' } }))
