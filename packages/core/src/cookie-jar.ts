@@ -144,7 +144,8 @@ export class CookieJar implements Iterable<Cookie> {
           ? this.#home
           : `${scheme}://${domain.replace(/^\./, '')}/`
         : String(attributes.url)
-    const cookie = new Cookie({ key: name, value, path, secure, httpOnly, expires: expires ?? 'Infinity' })
+    const expiry = expires ?? ('Infinity' as const)
+    const cookie = new Cookie(ownOptions({ key: name, value, path, secure, httpOnly, expires: expiry, domain: null }))
     if (domain !== undefined) cookie.domain = domain.replace(/^\./, '')
     const target = secure ? String(url).replace(/^http:/i, 'https:') : String(url)
     this.#sync(() => this.tough.setCookieSync(cookie, target))

@@ -26,7 +26,8 @@ export interface RedirectEvent {
   readonly next: PreparedRequest
 }
 
-type MaybePromise<T> = T | Promise<T>
+/** Hooks may be async. */
+export type MaybePromise<T> = T | Promise<T>
 
 /** Before each hop, ahead of cookies and auth. A request it returns is sent instead. */
 export type RequestHook = (request: PreparedRequest, info: HookInfo) => MaybePromise<PreparedRequest | void>

@@ -6,6 +6,7 @@ export type { AuthFunction } from './auth/callable-auth.ts'
 export { type Challenge, parseChallenges } from './auth/challenge.ts'
 export { DigestAuth } from './auth/digest.ts'
 export type { AuthInit } from './auth/resolve-auth.ts'
+export type { ExchangeOptions } from './exchange/exchange.ts'
 export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
 export {
   AuthenticationError,
@@ -41,6 +42,7 @@ export {
 } from './errors.ts'
 export type {
   HookInfo,
+  HookLists,
   Hooks,
   RedirectEvent,
   RedirectHook,
@@ -50,6 +52,7 @@ export type {
   RetryHook,
 } from './hooks.ts'
 export type { Body, ByteStream, Content } from './message/body.ts'
+export type { ByteSource, ResponseBody } from './message/byte-source.ts'
 export { Headers, type HeadersInit, type HeaderValue } from './message/headers.ts'
 export type { Link } from './message/links.ts'
 export type { Files, FileValue } from './message/multipart.ts'
@@ -63,10 +66,10 @@ export {
   type ResponseInit,
   type Timings,
 } from './message/response.ts'
-export type { InferOutput, StandardSchemaV1 } from './message/standard-schema.ts'
-export { codes } from './message/status-codes.ts'
+export type { InferOutput, SchemaResult, StandardSchemaV1 } from './message/standard-schema.ts'
+export { codes, type StatusName } from './message/status-codes.ts'
 export type { ProxiesInit } from './proxies.ts'
-export { Retry, type RetryOptions } from './retry.ts'
+export { Retry, type RetryOptions, type RetryReason } from './retry.ts'
 export { Session } from './session.ts'
 export type { SessionState } from './session-state.ts'
 export type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'

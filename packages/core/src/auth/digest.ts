@@ -79,6 +79,7 @@ export class DigestAuth extends AuthBase {
     if (opaque !== undefined) value += `, opaque="${quote(opaque)}"`
     if (algorithmName !== undefined) value += `, algorithm="${quote(algorithmName)}"`
     if (qop !== null) value += `, qop="${qop}", nc=${nc}, cnonce="${cnonce}"`
+    else if (algorithm.isSession) value += `, cnonce="${cnonce}"`
     if (userhash) value += ', userhash=true'
     context.authorize(request, value)
   }

@@ -1,4 +1,4 @@
-import { AuthenticationError, UnrewindableBodyError } from '../errors.ts'
+import { AuthenticationError, redactUrl, UnrewindableBodyError } from '../errors.ts'
 import type { Body } from '../message/body.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
@@ -53,7 +53,7 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
       }
       answer.history = [...legs]
       await onAnswer?.(answer)
-      step = await flow.next(answer)
+      step = await withinDrainCap(answer, flow)
     }
     if (answer === null) throw new AuthenticationError(`${auth.constructor.name} ended without sending the request`)
     return answer
@@ -65,12 +65,26 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
   }
 }
 
+/** While a scheme looks at an answer it may read no more of it than is read of answers that are thrown away. */
+async function withinDrainCap(
+  answer: Response,
+  flow: AsyncGenerator<PreparedRequest, void, Response>,
+): Promise<IteratorResult<PreparedRequest, void>> {
+  const { limits } = answer
+  answer.limits = { ...limits, decodedBytes: Math.min(limits.decodedBytes, limits.drainedBytes) }
+  try {
+    return await flow.next(answer)
+  } finally {
+    answer.limits = limits
+  }
+}
+
 function refuseSecondSending(request: PreparedRequest, sent: Set<Body>): void {
   const { body } = request
   if (body === null || body.isReplayable) return
   if (sent.has(body)) {
     throw new UnrewindableBodyError(
-      `${request.method} ${request.url}: the server asks to authenticate after the body was sent, and the body is a stream that cannot be read again. Give a function that returns a fresh stream`,
+      `${request.method} ${redactUrl(request.url)}: the server asks to authenticate after the body was sent, and the body is a stream that cannot be read again. Give a function that returns a fresh stream`,
       { request },
     )
   }

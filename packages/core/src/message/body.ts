@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { createReadStream, type ReadStream, statSync } from 'node:fs'
 import { LimitExceededError, UnrewindableBodyError, UsageError } from '../errors.ts'
 
 /** A request's body: opened once a leg, never rewound. */
@@ -128,25 +128,20 @@ class OneShotBody implements Body {
   }
 }
 
-/** An `fs.ReadStream` that nobody has read from: its length is known. */
+/** An `fs.ReadStream` of a path that nobody has read from: its length is known, and further streams of the same part can be opened. */
 function fileBody(stream: ByteStream): Body | null {
-  const {
-    path,
-    bytesRead,
-    start = 0,
-    end,
-  } = stream as { path?: unknown; bytesRead?: number; start?: number; end?: number }
+  const { path, bytesRead, start = 0, end } = stream as Partial<ReadStream> & { start?: number; end?: number }
   if (typeof path !== 'string' || bytesRead !== 0 || !('pending' in stream)) return null
   const stat = statSync(path, { throwIfNoEntry: false })
-  if (!stat?.isFile()) return null
+  if (stat?.isFile() !== true) return null
   const last = end === undefined || end === Infinity ? stat.size - 1 : Math.min(end, stat.size - 1)
-  const oneShot = new OneShotBody(stream)
-  return {
-    length: Math.max(0, last - start + 1),
-    isReplayable: false,
-    open: () => oneShot.open(),
-    bytes: (maxBytes) => oneShot.bytes(maxBytes),
+  let first: ByteStream | null = stream
+  const openStream = (): ByteStream => {
+    const given = first
+    first = null
+    return given ?? createReadStream(path, { start, ...(end === undefined ? {} : { end }) })
   }
+  return new OpenableBody(openStream, Math.max(0, last - start + 1))
 }
 
 async function* toBytes(stream: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {

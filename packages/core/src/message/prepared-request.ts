@@ -80,6 +80,7 @@ export class PreparedRequest {
     return this.#url
   }
 
+  /** @internal */
   set parsedUrl(url: ParsedUrl) {
     this.#url = url
   }

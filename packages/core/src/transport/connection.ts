@@ -39,11 +39,13 @@ export class HTTPConnection implements Connection, Link {
   #busy = false
   #closedWith: Error | null = null
   readonly #route: Route
+  readonly #isTls13: boolean
   readonly #owner: ConnectionOwner
 
   constructor(socket: Socket, route: Route, limits: ResolvedLimits, owner: ConnectionOwner) {
     this.socket = socket
     this.#route = route
+    this.#isTls13 = 'getProtocol' in socket && (socket as TLSSocket).getProtocol() === 'TLSv1.3'
     this.#owner = owner
     const certificate = 'getPeerCertificate' in socket ? (socket as TLSSocket).getPeerCertificate().raw : undefined
     if (certificate !== undefined) this.peerCertificate = certificate
@@ -89,7 +91,7 @@ export class HTTPConnection implements Connection, Link {
   }
 
   get freshTls13(): boolean {
-    return this.#served <= 1 && 'getProtocol' in this.socket && (this.socket as TLSSocket).getProtocol() === 'TLSv1.3'
+    return this.#isTls13 && this.#served <= 1
   }
 
   get isForwarded(): boolean {

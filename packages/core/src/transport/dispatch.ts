@@ -101,6 +101,7 @@ class Leg implements ByteSource {
       const { method } = this.#request
       this.#refusedLines = head.refused
       const wire = {
+        origin: this.#request.origin,
         path: this.#link.targetOf(this.#request),
         method,
         headers: head.lines,

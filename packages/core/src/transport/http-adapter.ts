@@ -81,9 +81,10 @@ export class HTTPAdapter extends TransportAdapter {
     const route = options.proxy === null ? 'direct' : scheme === 'http' ? 'forwarded' : 'tunnelled'
     let socket: Socket | undefined
     try {
+      // Before anything is dialled: a path that does not exist is no reason to knock.
+      const settings = scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
       socket = await this.#openRaw(request, options, signal)
-      if (scheme === 'https') {
-        const settings = tlsSettings(options.verify, options.cert)
+      if (settings !== null) {
         socket = await openTls(socket, dialledHost(request.parsedUrl), settings, this.#options, signal)
       }
       return new HTTPConnection(socket, route, this.#limits(options.limits), owner)
@@ -120,10 +121,10 @@ export class HTTPAdapter extends TransportAdapter {
   async #openProxy(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
     const proxy = options.proxy as NonNullable<TransportOptions['proxy']>
     try {
+      const settings = proxy.scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
       const { servername: _ours, ...socketOptions } = this.#options
       const socket = await openTcp(proxy, socketOptions, signal)
-      if (proxy.scheme !== 'https') return socket
-      return await openTls(socket, proxy.host, tlsSettings(options.verify, options.cert), socketOptions, signal)
+      return settings === null ? socket : await openTls(socket, proxy.host, settings, socketOptions, signal)
     } catch (error) {
       throw proxyError(error, proxy.url, request)
     }

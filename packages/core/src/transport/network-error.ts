@@ -8,6 +8,7 @@ import {
   type RequestExceptionOptions,
   SSLError,
   redactUrl,
+  UsageError,
 } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 
@@ -24,6 +25,9 @@ export interface Progress {
   /** Whether a proxy forwards the request, so that it is the proxy who did not answer. */
   readonly isForwarded?: boolean
 }
+
+/** How a server that refuses a client certificate under TLS 1.3 ends the connection, after the handshake. */
+const CLOSED_CODES: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO$|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH)/
@@ -56,15 +60,17 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
     return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
   }
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED')
-    return new InvalidHeader(`${where}: ${reason}`, options)
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+    const Refused = reason.includes('header') ? InvalidHeader : UsageError
+    return new Refused(`${where}: ${reason}`, options)
+  }
   if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
     return new InvalidHeader(`${where}: the body has not the length that Content-Length says`, options)
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW')
     return new LimitExceededError(`${where}: the head of the response is longer than limits.headerBytes`, options)
   if (phase === 'body') return new ChunkedEncodingError(`${where}: the response body broke off: ${reason}`, options)
-  if (progress.freshTls13 === true && code === 'UND_ERR_SOCKET') {
+  if (progress.freshTls13 === true && CLOSED_CODES.has(code)) {
     return new SSLError(
       `${where}: the server closed right after the TLS handshake: perhaps it wants a client certificate (cert)`,
       options,

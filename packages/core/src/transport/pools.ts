@@ -1,4 +1,4 @@
-import { ConnectionError } from '../errors.ts'
+import { ConnectionError, redactUrl } from '../errors.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { ConnectionOwner, HTTPConnection } from './connection.ts'
 import type { PoolKey } from './pool-key.ts'
@@ -123,20 +123,18 @@ export class Pools implements ConnectionOwner {
     this.#count(pool, 1)
     waiter.attempt = attempt
     waiter.wanted.open(attempt.signal, this).then(
-      (connection) => this.#opened(pool, attempt, connection),
+      (connection) => this.#opened(pool, attempt, waiter, connection),
       (error: unknown) => this.#failed(pool, attempt, waiter, error),
     )
   }
 
-  #opened(pool: Pool, attempt: AbortController, connection: HTTPConnection): void {
-    if (!pool.attempts.delete(attempt)) return connection.destroy()
-    if (connection.closed) {
-      this.#count(pool, -1)
-    } else {
-      pool.all.add(connection)
-      this.#poolOf.set(connection, pool)
-      ;(pool.waiters.shift() as Waiter).give(connection)
-    }
+  #opened(pool: Pool, attempt: AbortController, waiter: Waiter, connection: HTTPConnection): void {
+    if (!pool.attempts.has(attempt)) return connection.destroy()
+    if (connection.closed) return this.#failed(pool, attempt, waiter, closedAtOnce(waiter.wanted))
+    pool.attempts.delete(attempt)
+    pool.all.add(connection)
+    this.#poolOf.set(connection, pool)
+    ;(pool.waiters.shift() as Waiter).give(connection)
     this.#serve(pool)
   }
 
@@ -218,6 +216,11 @@ export class Pools implements ConnectionOwner {
     }
     await Promise.all(sockets)
   }
+}
+
+function closedAtOnce({ request }: Wanted): ConnectionError {
+  const message = `${request.method} ${redactUrl(request.url)}: the connection closed as soon as it was open`
+  return new ConnectionError(message, { request, ...NOTHING_SENT })
 }
 
 function closedError(wanted: Wanted | null): ConnectionError {

@@ -44,7 +44,7 @@ function certificate(cert: Cert): Partial<TlsSettings> {
   }
   const { passphrase } = cert as { passphrase?: string }
   const secret = passphrase === undefined ? {} : { passphrase }
-  if ('pfx' in cert) return { pfx: material(cert.pfx, 'TLS PFX file'), ...secret }
+  if ('pfx' in cert && cert.pfx !== undefined) return { pfx: material(cert.pfx, 'TLS PFX file'), ...secret }
   const { cert: own, key = own } = cert as { cert: string | Uint8Array; key?: string | Uint8Array }
   return { cert: material(own, 'TLS certificate file'), key: material(key, 'TLS key file'), ...secret }
 }
@@ -88,10 +88,14 @@ export function tlsIdentity(verify: Verify, cert: Cert | null): string {
 function identify(setting: Verify | Cert | null): string {
   if (setting === null || typeof setting === 'boolean') return String(setting)
   if (typeof setting === 'string') return digest(setting)
+  if (typeof setting !== 'object') throw new UsageError(`verify and cert cannot be a ${typeof setting}`)
   const known = identities.get(setting)
   if (known !== undefined) return known
-  const parts = setting instanceof Uint8Array ? [setting] : Object.values(setting as object)
-  const identity = parts.map((part: string | Uint8Array) => digest(part)).join('/')
+  const parts = setting instanceof Uint8Array ? [['', setting] as const] : Object.entries(setting as object)
+  const identity = parts
+    .filter(([, part]) => part !== undefined)
+    .map(([name, part]) => `${name}=${digest(part as string | Uint8Array)}`)
+    .join('/')
   identities.set(setting, identity)
   return identity
 }

@@ -16,12 +16,17 @@ function answers(path: string): (Map<string, string> | null)[] {
 
 async function get(path: string, auth = new DigestAuth('user', 'pass')): Promise<Response> {
   await using session = new Session()
-  return session.get(site().url + path, { auth })
+  return await session.get(site().url + path, { auth })
 }
 
 const ALGORITHMS = ['MD5', 'MD5-sess', 'SHA-256', 'SHA-256-sess', 'SHA-512-256', 'SHA-512-256-sess']
 
-test.each(ALGORITHMS.flatMap((algorithm) => ['auth', 'auth-int', 'none'].map((qop) => [algorithm, qop] as const)))(
+// Without qop no cnonce is sent, which the key of -sess is made of.
+const ANSWERABLE = ALGORITHMS.flatMap((algorithm) =>
+  ['auth', 'auth-int', ...(algorithm.endsWith('-sess') ? [] : ['none'])].map((qop) => [algorithm, qop] as const),
+)
+
+test.each(ANSWERABLE)(
   'answers %s with qop %s (RFC 7616 section 3.4)',
   async (algorithm, qop) => {
     const path = `/digest-auth/${qop}/user/pass/${algorithm}`

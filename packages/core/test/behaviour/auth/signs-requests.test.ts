@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { type AuthInit, BasicAuth, BearerAuth, type PreparedRequest, Session, UsageError } from '@entreat/core'
+import { type AuthInit, BasicAuth, BearerAuth, type PreparedRequest, Retry, Session } from '@entreat/core'
 import { failureOf, reply, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
@@ -34,10 +34,6 @@ test('Basic is refused with wrong credentials, once', async () => {
   const before = site().server.requests.length
   expect((await session.get(`${site().url}/basic-auth/u/p`, { auth: ['u', 'wrong'] })).statusCode).toBe(401)
   expect(site().server.requests.length - before).toBe(1)
-})
-
-test('Basic refuses a user name with a colon (RFC 7617 section 2)', () => {
-  expect(() => new BasicAuth('a:b', 'c')).toThrow(UsageError)
 })
 
 test('Bearer sends a token, or asks for one each time (RFC 6750 section 2.1)', async () => {
@@ -120,7 +116,6 @@ test('signs every attempt anew when a request is retried', async () => {
   await using session = new Session()
   let count = 0
   const auth = (request: PreparedRequest): void => request.headers.set('Authorization', `Own ${++count}`)
-  const { Retry } = await import('@entreat/core')
   await session.get(`${site().url}/flaky/signed-anew/2`, { auth, retry: new Retry({ total: 3, statusForcelist: [503] }) })
   const sent = site().received('/flaky/signed-anew/2').map((request) => request.header('authorization'))
   expect(sent).toEqual(['Own 1', 'Own 2', 'Own 3'])

@@ -152,7 +152,7 @@ describe('a kept connection that the server closes as it is used again', () => {
   function fickle(): Promise<RawServer> {
     return RawServer.start(({ index, socket }) => {
       if (index === 1) return reply('ok')
-      socket.destroy()
+      return void socket.destroy()
     })
   }
 
@@ -183,7 +183,7 @@ describe('a kept connection that the server closes as it is used again', () => {
   it('is not replaced once a byte of the answer was there', async () => {
     await using raw = await RawServer.start(({ index, socket }) => {
       if (index === 1) return reply('ok')
-      socket.end('HTTP/1.1 200 OK\r\n')
+      return void socket.end('HTTP/1.1 200 OK\r\n')
     })
     await session.get(raw.url)
     const error = await failure(session.get(raw.url))

@@ -18,9 +18,9 @@ let session: Session
 beforeAll(async () => {
   faults = new Map()
   server = await RawServer.start(({ head, socket }) => {
-    const fault = faults.get(head.split(' ')[1] as string)
-    if (fault === undefined) return reply('fine')
-    if (fault.ending === 'end') socket.end(fault.bytes, 'latin1')
+    const fault = faults.get(head.split(' ')[1] ?? '')
+    if (fault === undefined) socket.write(reply('fine'))
+    else if (fault.ending === 'end') socket.end(fault.bytes, 'latin1')
     else if (fault.ending === 'stay') socket.write(fault.bytes, 'latin1')
     else if (fault.bytes === '') socket.resetAndDestroy()
     else socket.write(fault.bytes, 'latin1', () => setTimeout(() => socket.resetAndDestroy(), 30))

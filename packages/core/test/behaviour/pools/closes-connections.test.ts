@@ -31,7 +31,8 @@ describe('an idle connection', () => {
     const adapter = new HTTPAdapter()
     const lease = await adapter.acquire(await prepared(raw.url), optionsFor({ limits: { idleMs: 100 } }), 'key')
     lease.release()
-    await raw.gone(2000).finally(() => adapter.close())
+    await raw.gone(2000)
+    await adapter.close()
   })
 
   it('is closed earlier when the server says that it keeps it shorter', async () => {

@@ -81,6 +81,7 @@ describe('a reserved connection', () => {
     await using raw = await RawServer.start(() => reply('ok'))
     const key = {}
     const lease = await reserve(raw.url, key)
+    await get(lease, raw.url)
     lease.release()
     expect(await reserve(raw.url, {})).not.toBe(lease)
     expect(await reserve(raw.url, key)).toBe(lease)
@@ -89,6 +90,7 @@ describe('a reserved connection', () => {
   it('tells keys of different types apart', async () => {
     await using raw = await RawServer.start(() => reply('ok'))
     const lease = await reserve(raw.url, '1')
+    await get(lease, raw.url)
     lease.release()
     expect(await reserve(raw.url, 1)).not.toBe(lease)
   })
@@ -96,6 +98,7 @@ describe('a reserved connection', () => {
   it('tells symbols with one description apart', async () => {
     await using raw = await RawServer.start(() => reply('ok'))
     const lease = await reserve(raw.url, Symbol('key'))
+    await get(lease, raw.url)
     lease.release()
     expect(await reserve(raw.url, Symbol('key'))).not.toBe(lease)
   })

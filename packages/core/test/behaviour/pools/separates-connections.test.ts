@@ -78,18 +78,17 @@ describe('two requests to one origin', () => {
   })
 
   it('never share a tunnel between credentials in the proxy URL', async () => {
-    const [first, second] = ['a:x', 'b:x'].map((userinfo) => ({
+    const through = (userinfo: string): RequestOptions => ({
       proxies: { all: proxy.url.replace('//', `//${userinfo}@`) },
-    })) as [RequestOptions, RequestOptions]
+    })
+    const [first, second] = [through('a:x'), through('b:x')]
     expect(await connectionsFor(first, second, first)).toBe(2)
   })
 
   it('never share a tunnel between Proxy-Authorization headers', async () => {
     const proxies = { all: proxy.url }
-    const [first, second] = ['Basic YTp4', 'Basic Yjp4'].map((value) => ({
-      proxies,
-      headers: { 'Proxy-Authorization': value },
-    })) as [RequestOptions, RequestOptions]
+    const signed = (value: string): RequestOptions => ({ proxies, headers: { 'Proxy-Authorization': value } })
+    const [first, second] = [signed('Basic YTp4'), signed('Basic Yjp4')]
     expect(await connectionsFor(first, second, first)).toBe(2)
   })
 

@@ -18,14 +18,10 @@ let session: Session
 beforeAll(async () => {
   server = await TestServer.start()
   raw = await RawServer.start(({ head, socket }) => {
+    const [header, body] = head.includes('/gzip') ? ['Content-Encoding: gzip\r\n', zipped] : ['', bytes]
     if (head.includes('/small')) return reply('ok')
-    if (head.includes('/gzip')) {
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${zipped.length}\r\n\r\n`)
-      socket.write(zipped)
-      return
-    }
-    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\n\r\n`)
-    socket.write(bytes)
+    socket.write(`HTTP/1.1 200 OK\r\n${header}Content-Length: ${body.length}\r\n\r\n`)
+    return body
   })
 })
 
@@ -178,7 +174,7 @@ describe('an unread streamed response', () => {
 describe('a body that a redirect or a refusal leaves', () => {
   it('past limits.drainedBytes costs its connection, not the call', async () => {
     await using endless = await RawServer.start(({ head, socket }) => {
-      if (head.includes('/end')) return reply('end')
+      if (head.includes('/end')) return void socket.write(reply('end'))
       socket.write('HTTP/1.1 302 Found\r\nLocation: /end\r\nTransfer-Encoding: chunked\r\n\r\n')
       const pour = (): void => {
         while (!socket.destroyed && socket.write(`4000\r\n${'x'.repeat(0x4000)}\r\n`));

@@ -71,7 +71,7 @@ describe('timeout.read', () => {
   })
 
   it('starts over with each piece of the body', async () => {
-    const pieces = ['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n', ...'0123456789']
+    const pieces = ['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n', ...'0123456789'.split('')]
     await using slow = await dripping(pieces, 40)
     expect((await session.get(slow.url, { timeout: { read: 200 } })).text).toBe('0123456789')
   })

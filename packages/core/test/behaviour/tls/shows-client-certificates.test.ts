@@ -95,9 +95,8 @@ describe('cert', () => {
   })
 
   it('takes passphrase: undefined for none', async () => {
-    expect(await shown({ cert: client.cert, key: client.key, passphrase: undefined } as unknown as Cert)).toBe(
-      'entreat test client',
-    )
+    const cert: object = { cert: client.cert, key: client.key, passphrase: undefined }
+    expect(await shown(cert as Cert)).toBe('entreat test client')
   })
 })
 

@@ -19,7 +19,7 @@ const chunked = Buffer.concat([
 ])
 const zipped = gzipSync(body)
 
-const framings: Record<string, Buffer> = {
+const framings = {
   'until it closes': Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'), body]),
   'HTTP/1.0 until it closes': Buffer.concat([Buffer.from('HTTP/1.0 200 OK\r\n\r\n'), body]),
   'a length and Connection: close': Buffer.concat([
@@ -41,13 +41,13 @@ let ca: string
 beforeAll(async () => {
   ca = (await TestServer.start({ tls: false }).then(async (server) => (await server.close(), server))).ca
   const answer = ({ head, socket }: { head: string; socket: Socket }): void => {
-    const name = decodeURIComponent((head.split(' ')[1] as string).slice(1))
+    const name = decodeURIComponent((head.split(' ')[1] ?? '').slice(1))
     if (name === 'reset') {
-      socket.write((framings['a length'] as Buffer).subarray(0, 400_000), () => setImmediate(() => reset(socket)))
+      socket.write(framings['a length'].subarray(0, 400_000), () => setImmediate(() => reset(socket)))
     } else if (name === 'reset chunks') {
-      socket.write((framings['chunks'] as Buffer).subarray(0, 400_000), () => setImmediate(() => reset(socket)))
-    } else if (name === 'cut') socket.end((framings['a length'] as Buffer).subarray(0, 400_000))
-    else socket.end(framings[name])
+      socket.write(framings.chunks.subarray(0, 400_000), () => setImmediate(() => reset(socket)))
+    } else if (name === 'cut') socket.end(framings['a length'].subarray(0, 400_000))
+    else socket.end(framings[name as keyof typeof framings])
   }
   plain = await RawServer.start(answer)
   secure = await RawServer.start(answer, { tls: true })
