@@ -149,6 +149,7 @@ export function isIdempotent(method: string): boolean {
 export function parseRetryAfter(header: string, now: number): number | null {
   const text = header.trim()
   if (/^[0-9]{1,10}$/.test(text)) return Number(text) * 1000
-  const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN
+  // RFC 9110 section 5.6.7: of its three forms, asctime names no zone and is UTC all the same.
+  const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(/GMT|UTC/.test(text) ? text : `${text} GMT`) : Number.NaN
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }

@@ -41,11 +41,11 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
         legs.push(answer)
         answer = null
       }
-      if (legs.length >= MOST_LEGS)
-        throw new AuthenticationError(`${auth.constructor.name} sent ${MOST_LEGS} requests and was still not done`)
+      if (legs.length >= MOST_LEGS) throw unfinished(auth, request, `sent ${MOST_LEGS} requests and was still not done`)
       refuseSecondSending(step.value, sent)
       try {
-        answer = await send(step.value)
+        // A copy, so that a request in history stays as it was sent.
+        answer = await send(step.value.copy())
       } catch (error) {
         step = await flow.throw(error)
         if (step.done === true) throw error
@@ -55,7 +55,7 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
       await onAnswer?.(answer)
       step = await withinDrainCap(answer, flow)
     }
-    if (answer === null) throw new AuthenticationError(`${auth.constructor.name} ended without sending the request`)
+    if (answer === null) throw unfinished(auth, request, 'ended without sending the request')
     return answer
   } catch (error) {
     answer?.close()
@@ -63,6 +63,11 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
   } finally {
     await flow.return()
   }
+}
+
+function unfinished(auth: AuthBase, request: PreparedRequest, why: string): AuthenticationError {
+  const message = `${request.method} ${redactUrl(request.url)}: ${auth.constructor.name} ${why}`
+  return new AuthenticationError(message, { request })
 }
 
 /** While a scheme looks at an answer it may read no more of it than is read of answers that are thrown away. */

@@ -1,8 +1,9 @@
 import type { AuthContext } from '../auth/auth-base.ts'
 import { type Challenge, parseChallenges } from '../auth/challenge.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Response } from '../message/response.ts'
 import { effectivePort } from '../message/url.ts'
-import { resolveTimeout } from '../timeout.ts'
+import { Deadline, resolveTimeout } from '../timeout.ts'
 import type { Exchange, ExchangeOptions } from './exchange.ts'
 import { withProxy } from './transport.ts'
 
@@ -31,23 +32,28 @@ export function authContext({ recipient, request, options, bind, wire }: AuthCon
     authorize: (signed, value) => signed.headers.set(answerHeader, value),
     bind,
     now: () => Date.now(),
-    send: async (outOfBand, wanted = {}) => {
-      const timeout = wanted.timeout ?? resolveTimeout({ total: OUT_OF_BAND_MS })
-      const signal = wanted.signal ?? AbortSignal.timeout(timeout.total ?? OUT_OF_BAND_MS)
-      const own = {
-        ...options,
-        ...wanted,
-        timeout,
-        signal,
-        stream: false,
-        connection: undefined,
-        proxyFlow: undefined,
-        proxy: null,
-      }
-      const response = await wire(outOfBand, withProxy(own, own.proxies.select(outOfBand.parsedUrl)))
-      await response.read()
-      return response
-    },
+    send: (outOfBand, wanted = {}) => sendOutOfBand(wire, outOfBand, options, wanted),
+  }
+}
+
+/** Sends and reads a request that is no leg of the exchange, with a deadline of its own. */
+async function sendOutOfBand(
+  wire: Exchange,
+  request: PreparedRequest,
+  options: ExchangeOptions,
+  wanted: Partial<Pick<ExchangeOptions, 'timeout' | 'verify' | 'cert' | 'signal'>>,
+): Promise<Response> {
+  const timeout = wanted.timeout ?? resolveTimeout({ total: OUT_OF_BAND_MS })
+  const deadline = new Deadline(timeout.total ?? OUT_OF_BAND_MS, wanted.signal)
+  deadline.request = request
+  const fresh = { stream: false, connection: undefined, proxyFlow: undefined, proxy: null }
+  const own = { ...options, ...wanted, ...fresh, timeout, signal: deadline.signal }
+  try {
+    const response = await wire(request, withProxy(own, own.proxies.select(request.parsedUrl)))
+    await response.read()
+    return response
+  } finally {
+    deadline.dispose()
   }
 }
 

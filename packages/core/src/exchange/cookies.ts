@@ -1,6 +1,7 @@
 import type { Cookie } from 'tough-cookie'
 import { type CookieJar, joinCookies } from '../cookie-jar.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
+import type { Response } from '../message/response.ts'
 import type { Exchange, ExchangeContext } from './exchange.ts'
 
 /** Fills Cookie where a request has none, and stores Set-Cookie from every answer: refused auth legs and redirects too. */
@@ -11,8 +12,17 @@ export function cookies(next: Exchange, context: ExchangeContext): Exchange {
       setCookieHeader(request, typeof header === 'string' ? header : await header)
     }
     const response = await next(request, options)
-    if (response.headers.has('set-cookie')) await context.cookies.receive(response.headers.getSetCookie(), request.url)
+    if (response.headers.has('set-cookie')) await store(response, request, context)
     return response
+  }
+}
+
+async function store(response: Response, request: PreparedRequest, context: ExchangeContext): Promise<void> {
+  try {
+    await context.cookies.receive(response.headers.getSetCookie(), request.url)
+  } catch (error) {
+    response.close()
+    throw error
   }
 }
 

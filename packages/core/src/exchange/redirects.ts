@@ -1,7 +1,7 @@
-import { TooManyRedirects } from '../errors.ts'
+import { TooManyRedirects, UsageError } from '../errors.ts'
 import type { HookInfo } from '../hooks.ts'
-import type { PreparedRequest } from '../message/prepared-request.ts'
-import type { Response } from '../message/response.ts'
+import { isPreparedRequest, type PreparedRequest } from '../message/prepared-request.ts'
+import { isResponse, type Response } from '../message/response.ts'
 import { untilInterrupted } from '../timeout.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import { followed, nextRequest } from './next-request.ts'
@@ -21,11 +21,16 @@ export function redirects(next: Exchange, context: ExchangeContext): Exchange {
       request = await runRequestHooks(request, info)
       let response = await next(request, own)
       response.history = [...history, ...response.history]
-      const follows = options.allowRedirects && isFollowed(response)
-      if (follows) await response.drain()
-      else if (!options.stream) await response.read()
-      response = await runResponseHooks(response, request, info)
-      const target = await redirectOf(request, response, own, context)
+      let target: PreparedRequest | null
+      try {
+        if (options.allowRedirects && isFollowed(response)) await response.drain()
+        else if (!options.stream) await response.read()
+        response = await runResponseHooks(response, request, info)
+        target = await redirectOf(request, response, own, context)
+      } catch (error) {
+        response.close()
+        throw error
+      }
       if (target === null) return response
       await response.drain()
       history.push(...response.history.slice(history.length), response)
@@ -42,7 +47,10 @@ async function runRequestHooks(request: PreparedRequest, info: HookInfo): Promis
   // What the caller prepared stays as it was.
   let current = info.hop === 0 && request.hooks.request.length > 0 ? request.copy() : request
   for (const hook of request.hooks.request) {
-    current = (await untilInterrupted(Promise.resolve(hook(current, info)), info.options)) ?? current
+    const given = await untilInterrupted(Promise.resolve(hook(current, info)), info.options)
+    if (given === undefined || given === null) continue
+    if (!isPreparedRequest(given)) throw new UsageError('A request hook must return a PreparedRequest, or nothing')
+    current = given
   }
   return current
 }
@@ -50,11 +58,13 @@ async function runRequestHooks(request: PreparedRequest, info: HookInfo): Promis
 async function runResponseHooks(response: Response, request: PreparedRequest, info: HookInfo): Promise<Response> {
   let current = response
   for (const hook of request.hooks.response) {
-    const replaced = await untilInterrupted(Promise.resolve(hook(current, info)), info.options)
-    if (replaced) {
-      if (replaced.history.length === 0 && replaced !== current) replaced.history = current.history
-      current = replaced
-    }
+    const given = await untilInterrupted(Promise.resolve(hook(current, info)), info.options)
+    if (given === undefined || given === null || given === current) continue
+    if (!isResponse(given)) throw new UsageError('A response hook must return a Response, or nothing')
+    current.close()
+    if (given.history.length === 0) given.history = current.history
+    if (!info.options.stream) await given.read()
+    current = given
   }
   return current
 }

@@ -25,7 +25,8 @@ export function retries(next: Exchange): Exchange {
       if (retry.isExhausted(made, reason)) return exhausted(retry, request, outcome)
       made[reason]++
       const delayMs = waitBefore(retry, attempt + 1, outcome.response)
-      if (delayMs === null || !(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
+      if (delayMs === null) return settle(outcome)
+      if (!(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
       await outcome.response?.drain()
       if (delayMs > 0) await delay(delayMs, options)
     }
@@ -95,8 +96,13 @@ async function isWanted(
   delayMs: number,
 ): Promise<boolean> {
   const told = response === undefined ? { error: error as Error } : { response }
-  for (const hook of request.hooks.retry) {
-    if ((await hook({ attempt, delayMs, ...told })) === false) return false
+  try {
+    for (const hook of request.hooks.retry) {
+      if ((await hook({ attempt, delayMs, ...told })) === false) return false
+    }
+  } catch (failure) {
+    response?.close()
+    throw failure
   }
   return true
 }

@@ -1,4 +1,5 @@
 import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
+import { isResponse } from '../message/response.ts'
 import type { ChosenProxy } from '../proxies.ts'
 import type { Connection, TransportAdapter } from '../transport/transport-adapter.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
@@ -11,7 +12,7 @@ export function transport(context: ExchangeContext): Exchange {
     const carrier = options.connection ?? pickAdapter(context, request, options)
     const started = performance.now()
     const response = await carrier.send(request, options)
-    if (typeof response?.statusCode !== 'number') throw contractBroken(carrier, response)
+    if (!isResponse(response)) throw contractBroken(carrier, response)
     response.elapsed = performance.now() - started
     response.timings = { firstByte: response.elapsed }
     response.limits = options.limits

@@ -51,12 +51,20 @@ export interface IterLinesOptions {
   readonly decodeUnicode?: boolean
 }
 
+const BRAND: unique symbol = Symbol.for('@entreat/core/response') as never
+
+/** Whether a value is a Response, of this copy of the package or another. */
+export function isResponse(value: unknown): value is Response {
+  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+}
+
 /**
  * One response. Buffered by default: `content`, `text` and `json()` are there at once. With `stream: true` read it by `iterContent`, `iterLines`, `raw`, or
  * `await read()`; an unread one holds its connection until it is closed.
  */
 export class Response implements AsyncDisposable {
   static {
+    Object.defineProperty(this.prototype, BRAND, { value: true })
     inspectAs(this.prototype, (value) => value.#show())
   }
 

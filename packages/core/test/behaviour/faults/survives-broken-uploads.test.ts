@@ -1,19 +1,29 @@
 import { Session } from '@entreat/core'
 import { TestServer } from '@entreat/testkit'
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { runChild } from '../support/child-process.ts'
 import { failure, rejection, within } from '../support/failure.ts'
 import { RawServer, reply } from '../support/raw-server.ts'
 
 let server: TestServer
 let session: Session
+/** Answers as soon as it sees a head, and reads no further. */
+let earlyAnswer: RawServer
 
 beforeAll(async () => {
   server = await TestServer.start()
+  earlyAnswer = await RawServer.start(() => {}, {
+    onConnection: (socket) =>
+      void socket.once('data', () => {
+        socket.pause().write('HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge')
+      }),
+  })
 })
 
 afterAll(async () => {
-  await server.close()
+  await Promise.all([server.close(), earlyAnswer.close()])
 })
 
 beforeEach(() => {
@@ -118,6 +128,32 @@ describe('a server that goes away during an upload', () => {
     const response = await within(4000, session.post(raw.url, { data: data() }))
     expect([response.statusCode, response.text]).toEqual([401, 'no'])
     await raw.gone()
+  })
+})
+
+describe('a final response while the body has nothing to give', () => {
+  it('lets go of the stream that the body was read from', async () => {
+    await using raw = await RawServer.start(() => {}, {
+      onHead: (_head, socket) => void socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge'),
+    })
+    const data = new Readable({ read() {} })
+    data.push('some')
+    const closed = once(data, 'close')
+    const response = await within(2000, session.post(raw.url, { data }))
+    expect(response.statusCode).toBe(413)
+    await within(1000, closed)
+    await raw.gone()
+  })
+
+  it('leaves no timer of timeout.write behind', async () => {
+    const child = await runChild(
+      `const session = new core.Session({ trustEnv: false })
+       async function* data() { for (;;) { yield Buffer.alloc(65536) } }
+       const { statusCode } = await session.post(input, { data: data(), timeout: { write: 60_000 } })
+       report(statusCode)`,
+      { input: `${earlyAnswer.url}/`, limitMs: 8000 },
+    )
+    expect(child).toMatchObject({ code: 0, reports: [413], isKilled: false })
   })
 })
 

@@ -193,7 +193,7 @@ test.each(['request', 'response', 'redirect', 'retry'])('passes what a %s hook t
 })
 
 test.each(['request', 'response', 'redirect', 'retry'])('holds no connection after a %s hook threw', async (event) => {
-  const retry = new Retry({ statusForcelist: [503] })
+  const retry = new Retry({ total: 1, statusForcelist: [503] })
   await using session = new Session({ retry, limits: { connectionsPerOrigin: 1 }, timeout: { pool: 2000 } })
   const hook = async (): Promise<never> => {
     throw new Error('no')

@@ -106,6 +106,15 @@ describe('a connection bound to a credential', () => {
     await expect.poll(() => server.openConnections).toBe(0)
   })
 
+  it('is replaced, authenticated anew, when the server closes it as it is used again', async () => {
+    await using server = await SocketAuthServer.start()
+    await using session = new Session({ trustEnv: false, auth: new SocketAuth() })
+    await session.get(server.url)
+    server.dropNext = true
+    expect((await within(2000, session.get(server.url))).text).toBe('user sent 0')
+    expect(server.connectionCount).toBe(2)
+  })
+
   it('serves the next request on a new connection when the server closed it', async () => {
     await using server = await SocketAuthServer.start()
     await using session = new Session({ trustEnv: false, auth: new SocketAuth() })
@@ -156,6 +165,18 @@ describe('a proxy that authenticates sockets', () => {
     const error = await within(3000, failure(session.get(`${server.httpsUrl}/get`)))
     expect(error).toBeInstanceOf(ProxyError)
     expect(error.response?.statusCode).toBe(407)
+  })
+
+  it('that closes between the legs is a ProxyError, and is not dialled again', async () => {
+    await using server = await TestServer.start()
+    await using proxy = await TestProxy.start({
+      authenticate: () => ['Socket nonce="1"'],
+      closesAfterRefusal: true,
+    })
+    const proxyAuth = new SocketAuth()
+    await using session = new Session({ trustEnv: false, verify: server.ca, proxies: { all: proxy.url }, proxyAuth })
+    const error = await within(3000, failure(session.get(`${server.httpsUrl}/get`)))
+    expect([error.code, proxy.connectionCount]).toEqual(['ERR_PROXY', 1])
   })
 
   it('and an origin that does the same are both satisfied on one connection', async () => {

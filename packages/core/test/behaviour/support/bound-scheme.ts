@@ -75,6 +75,8 @@ export class SocketAuthServer {
   connectionCount = 0
   /** Who was let in, in order. */
   readonly users: string[] = []
+  /** Close the connection of the next request instead of answering. */
+  dropNext = false
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -100,6 +102,11 @@ export class SocketAuthServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let bytes = 0
     for await (const chunk of request) bytes += (chunk as Buffer).length
+    if (this.dropNext) {
+      this.dropNext = false
+      request.socket.destroy()
+      return
+    }
     if (request.url === '/open') return void response.end('open')
     const verdict = this.gate.admit(request.socket, request.headers.authorization)
     if ('challenge' in verdict) {

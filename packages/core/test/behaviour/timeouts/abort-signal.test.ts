@@ -1,6 +1,7 @@
 import { type PreparedRequest, Retry, Session } from '@entreat/core'
 import { TestServer } from '@entreat/testkit'
 import { getEventListeners } from 'node:events'
+import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { rejection, signalOf, within } from '../support/failure.ts'
 import { RawServer, reply } from '../support/raw-server.ts'
@@ -131,6 +132,15 @@ describe('an AbortSignal ends a call with its own reason', () => {
     abort()
     expect(await within(1000, call)).toBe(REASON)
     await within(1000, cleaned.promise)
+  })
+
+  it('inside an upload whose stream has nothing to give, and destroys it', async () => {
+    const { signal, abort } = aborting()
+    const data = new Readable({ read: () => setImmediate(abort) })
+    const closed = new Promise((resolve) => data.once('close', resolve))
+    data.on('error', () => {})
+    expect(await within(1000, rejection(session.post(`${server.url}/upload`, { data, signal })))).toBe(REASON)
+    await within(1000, closed)
   })
 
   it('in the pause before a retry', async () => {

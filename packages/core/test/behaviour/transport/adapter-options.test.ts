@@ -188,7 +188,7 @@ describe('HTTPAdapter option dispatcher', () => {
       .get('http://mocked.test')
       .intercept({ path: '/in', method: 'POST' })
       .reply(201, ({ body }) => {
-        seen.push(body)
+        seen.push(Buffer.from(body as unknown as Uint8Array).toString())
         return ''
       })
     const response = await session.post('http://mocked.test/in', { json: { a: 1 } })
