@@ -1,10 +1,8 @@
 import type { RequestOptions } from './settings.ts'
 import type { Response } from './message/response.ts'
 
-/** What a fetch needs of a Session. */
-interface Requester {
-  request(method: string, url: string | URL, options?: RequestOptions): Promise<Response>
-}
+/** How a fetch sends: as `session.request()`, but with nothing of the Session's credentials where it is told so. */
+type Send = (method: string, url: string | URL, options: RequestOptions, omitsCredentials: boolean) => Promise<Response>
 
 type FetchInput = Parameters<typeof globalThis.fetch>[0]
 type FetchInit = NonNullable<Parameters<typeof globalThis.fetch>[1]>
@@ -15,21 +13,21 @@ type FetchInit = NonNullable<Parameters<typeof globalThis.fetch>[1]>
  * Takes what Node's own fetch takes. `redirect: 'manual'` gives the redirect itself, as Node does; `credentials: 'omit'` sends no cookies and no auth.
  * Rejects with `TypeError('fetch failed', { cause })`, or with the signal's reason.
  */
-export function createFetch(session: Requester): typeof globalThis.fetch {
+export function createFetch(send: Send): typeof globalThis.fetch {
   return async (input: FetchInput, init: FetchInit = {}) => {
     const asked =
       input instanceof globalThis.Request || Object.keys(init).length > 0
         ? describe(input, init)
-        : { method: 'GET', url: String(input), options: {} }
+        : { method: 'GET', url: String(input), options: {}, omitsCredentials: false, redirect: 'follow' }
     let response: Response
     try {
-      response = await session.request(asked.method, asked.url, { ...asked.options, stream: true })
+      response = await send(asked.method, asked.url, { ...asked.options, stream: true }, asked.omitsCredentials)
     } catch (error) {
       const { signal } = asked.options
       if (signal?.aborted === true && error === signal.reason) throw error
       throw new TypeError('fetch failed', { cause: error })
     }
-    if (init.redirect === 'error' && response.isRedirect) {
+    if (asked.redirect === 'error' && response.isRedirect) {
       response.close()
       throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
     }
@@ -41,25 +39,30 @@ interface Asked {
   readonly method: string
   readonly url: string
   readonly options: RequestOptions
+  readonly omitsCredentials: boolean
+  readonly redirect: string
 }
 
 function describe(input: FetchInput, init: FetchInit): Asked {
   const given = input instanceof globalThis.Request ? input : null
   const signal = init.signal ?? given?.signal ?? undefined
-  const omits = (init.credentials ?? given?.credentials) === 'omit'
+  const omitsCredentials = (init.credentials ?? given?.credentials) === 'omit'
+  const redirect = init.redirect ?? given?.redirect ?? 'follow'
   const body = init.body === undefined ? (given?.body ?? null) : init.body
   const headers = headersOf(init, given)
   const options: RequestOptions = {
-    headers: omits ? { ...headers, Cookie: null } : headers,
-    allowRedirects: (init.redirect ?? given?.redirect ?? 'follow') === 'follow',
+    headers,
+    allowRedirects: redirect === 'follow',
     ...(signal === undefined ? {} : { signal }),
-    ...(omits ? { auth: null } : {}),
+    ...(omitsCredentials ? { auth: null } : {}),
     ...bodyOf(body, headers),
   }
   return {
     method: init.method ?? given?.method ?? 'GET',
     url: given?.url ?? (typeof input === 'string' ? input : (input as URL).href),
     options,
+    omitsCredentials,
+    redirect,
   }
 }
 

@@ -66,7 +66,7 @@ export {
   type ResponseInit,
   type Timings,
 } from './message/response.ts'
-export type { InferOutput, SchemaResult, StandardSchemaV1 } from './message/standard-schema.ts'
+export type { InferOutput, SchemaIssue, SchemaResult, StandardSchemaV1 } from './message/standard-schema.ts'
 export { codes, type StatusName } from './message/status-codes.ts'
 export type { ProxiesInit } from './proxies.ts'
 export { Retry, type RetryOptions, type RetryReason } from './retry.ts'

@@ -12,9 +12,11 @@ export function prepareForSession(
   method: string,
   url: string | URL,
   options: RequestOptions,
+  omitsCredentials: boolean,
 ): PreparedRequest {
   const target = absoluteUrl(session, url)
-  const servesHere = session.baseUrl === undefined || sameCredentialScope(parseUrl(session.baseUrl), parseUrl(target))
+  const isInScope = session.baseUrl === undefined || sameCredentialScope(parseUrl(session.baseUrl), parseUrl(target))
+  const servesHere = isInScope && !omitsCredentials
   const headers = session.headers.copy()
   if (!servesHere) for (const name of [...SCOPED_HEADERS, ...session.sensitiveHeaders]) headers.delete(name)
   if (options.headers) headers.merge(options.headers)

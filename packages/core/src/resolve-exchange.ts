@@ -14,7 +14,7 @@ import type { Verify } from './transport/tls.ts'
 export function resolveExchange(
   session: Session,
   options: RequestOptions,
-  { signal, lifetime }: Pick<ExchangeOptions, 'signal' | 'lifetime'>,
+  { signal, lifetime, omitsCookies }: Pick<ExchangeOptions, 'signal' | 'lifetime' | 'omitsCookies'>,
 ): ExchangeOptions {
   const maxRedirects = options.maxRedirects ?? session.maxRedirects
   if (typeof maxRedirects !== 'number' || !(maxRedirects >= 0))
@@ -29,6 +29,7 @@ export function resolveExchange(
     limits: options.limits === undefined ? session.limits : resolveLimits(options.limits, session.limits),
     signal,
     lifetime,
+    omitsCookies,
     allowRedirects: options.allowRedirects ?? true,
     maxRedirects,
     retry: options.retry === undefined ? session.retry : Retry.from(options.retry),

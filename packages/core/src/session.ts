@@ -94,7 +94,9 @@ export class Session implements AsyncDisposable {
     const http = new HTTPAdapter()
     this.mount('https://', http).mount('http://', http)
     this.#exchange = compose(this)
-    this.fetch = createFetch(this)
+    this.fetch = createFetch((method, url, options, omitsCredentials) =>
+      this.#request(method, url, options, omitsCredentials),
+    )
   }
 
   /** Sent with every request, unless the request says otherwise. */
@@ -192,8 +194,17 @@ export class Session implements AsyncDisposable {
    * @throws RequestException of the kind that says what failed; the signal's reason; what hooks and flows throw.
    */
   async request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.#request(method, url, options, false)
+  }
+
+  #request(
+    method: string,
+    url: string | URL,
+    options: RequestOptions | undefined,
+    omitsCredentials: boolean,
+  ): Promise<Response> {
     const own = readOptions(options, REQUEST_OPTIONS, 'request()')
-    return this.#run(own, () => prepareForSession(this, method, url, own))
+    return this.#run(own, () => prepareForSession(this, method, url, own, omitsCredentials), omitsCredentials)
   }
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
@@ -201,9 +212,13 @@ export class Session implements AsyncDisposable {
     if (!(request instanceof Request))
       throw new UsageError('prepareRequest() takes a Request: `new Request(method, url, options)`')
     const own = readOptions(request.options, REQUEST_OPTIONS, 'Request')
-    const prepared = prepareForSession(this, request.method, request.url, own)
+    const prepared = prepareForSession(this, request.method, request.url, own, false)
     this.#cookies.bind(this.baseUrl ?? prepared.url)
-    return signAhead(prepared, resolveExchange(this, own, this.#inFlight.begin(true)), this)
+    return signAhead(
+      prepared,
+      resolveExchange(this, own, { lifetime: this.#inFlight.begin(true).lifetime, omitsCookies: false }),
+      this,
+    )
   }
 
   /** Sends a prepared request: as it stands if it was changed since, else signed anew. Takes no defaults but the settings of sending. */
@@ -213,7 +228,7 @@ export class Session implements AsyncDisposable {
     return this.#run(own, () => prepared.unsigned)
   }
 
-  async #run(options: RequestOptions, prepared: () => PreparedRequest): Promise<Response> {
+  async #run(options: RequestOptions, prepared: () => PreparedRequest, omitsCookies = false): Promise<Response> {
     const { lifetime, end } = this.#inFlight.begin(options.stream ?? this.stream)
     let deadline: Deadline | null = null
     try {
@@ -225,7 +240,11 @@ export class Session implements AsyncDisposable {
       const request = prepared()
       if (deadline !== null) deadline.request = request
       this.#cookies.bind(this.baseUrl ?? request.url)
-      const resolved: ExchangeOptions = resolveExchange(this, options, { signal: deadline?.signal, lifetime })
+      const resolved: ExchangeOptions = resolveExchange(this, options, {
+        signal: deadline?.signal,
+        lifetime,
+        omitsCookies,
+      })
       const running = this.#exchange(request, resolved)
       const response = await untilInterrupted(running, resolved, (late) => late.close())
       response.whenDone(() => {

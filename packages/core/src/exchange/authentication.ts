@@ -63,7 +63,7 @@ class SignedExchange {
   }
 
   async run(request: PreparedRequest, auth: AuthBase | null, proxyAuth: AuthBase | null): Promise<Response> {
-    const ownsCookie = !request.headers.has('cookie')
+    const ownsCookie = !this.#options.omitsCookies && !request.headers.has('cookie')
     if (ownsCookie) await this.#refreshCookies(request)
     const isForwarded =
       proxyAuth !== null && request.parsedUrl.scheme === 'http' && !request.headers.has('proxy-authorization')

@@ -7,6 +7,7 @@ import type { Exchange, ExchangeContext } from './exchange.ts'
 /** Fills Cookie where a request has none, and stores Set-Cookie from every answer: refused auth legs and redirects too. */
 export function cookies(next: Exchange, context: ExchangeContext): Exchange {
   return async (request, options) => {
+    if (options.omitsCookies) return next(request, options)
     if (!request.headers.has('cookie')) {
       const header = cookieHeader(request, context.cookies)
       setCookieHeader(request, typeof header === 'string' ? header : await header)

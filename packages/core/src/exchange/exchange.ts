@@ -21,6 +21,8 @@ export interface ExchangeOptions extends TransportOptions {
   readonly environmentAuth: (url: ParsedUrl) => AuthBase | null
   /** Guesses the charset of bytes that name none. */
   readonly detectEncoding: ((bytes: Uint8Array) => string | null) | null
+  /** Whether the jar neither gives nor takes. */
+  readonly omitsCookies: boolean
   /** Ends when the Session closes. */
   readonly lifetime: Lifetime
   /** Redirects so far. */

@@ -21,6 +21,7 @@ export class BodyReader {
   #received: Buffer | null = null
   #decoded: Buffer | null = null
   #failure: unknown = null
+  #reading: Promise<Buffer> | null = null
   #pieces: Pieces | null = null
   #raw: Readable | null = null
   #whenDone: (() => void)[] = []
@@ -48,26 +49,27 @@ export class BodyReader {
     )
   }
 
-  /** Reads and decodes what is left. */
-  async read(): Promise<Buffer> {
-    if (this.#state === 'unread' || this.#state === 'iterating') {
-      try {
-        this.#decoded = this.#state === 'unread' ? await this.#readWhole() : await this.#readRest()
-        this.#state = 'read'
-      } catch (error) {
-        this.#source.destroy()
-        this.#failure = this.#located(error)
-        throw this.#failure
-      } finally {
-        this.#finish()
-      }
+  /** Reads and decodes what is left; once, however often it is asked. */
+  read(): Promise<Buffer> {
+    if (this.#state === 'unread' || this.#state === 'iterating') this.#reading = this.#read(this.#state)
+    return this.#reading ?? Promise.resolve().then(() => this.content)
+  }
+
+  async #read(from: 'unread' | 'iterating'): Promise<Buffer> {
+    this.#state = 'read'
+    try {
+      this.#decoded = from === 'unread' ? await this.#readWhole() : await this.#readRest()
+    } catch (error) {
+      this.#source.destroy()
+      this.#failure = this.#located(error)
+    } finally {
+      this.#finish()
     }
     return this.content
   }
 
   async #readWhole(): Promise<Buffer> {
     const max = this.#response.limits.decodedBytes
-    this.#state = 'read'
     const received = await this.#source.collect(max)
     const codings = this.#codings()
     this.#received = received
@@ -76,8 +78,10 @@ export class BodyReader {
     return joinPieces(sizedPieces(decodeStream(Readable.from(slices(received)), codings)), max, () => {})
   }
 
-  #readRest(): Promise<Buffer> {
-    return joinPieces(this.#openPieces(), this.#response.limits.decodedBytes, () => this.#source.destroy())
+  async #readRest(): Promise<Buffer> {
+    const rest = await joinPieces(this.#openPieces(), this.#response.limits.decodedBytes, () => {})
+    this.#source.destroy()
+    return rest
   }
 
   /** Reads what is left undecoded, so that the connection can be reused; past `maxBytes` gives both up. */
@@ -118,12 +122,14 @@ export class BodyReader {
       throw this.#located(error)
     }
     if (this.#state === 'iterating') this.#state = 'consumed'
+    // A coded body may end before the bytes do: what is left is worth nothing.
+    this.#source.destroy()
     this.#finish()
   }
 
   #openPieces(): Pieces {
     if (this.#pieces === null) {
-      this.#state = 'iterating'
+      if (this.#state === 'unread') this.#state = 'iterating'
       const codings = this.#codings()
       const received = iterableOf(this.#source)
       this.#pieces = sizedPieces(codings.length === 0 ? received : decodeStream(received, codings))

@@ -1,4 +1,5 @@
 import { createReadStream, type ReadStream, statSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { LimitExceededError, UnrewindableBodyError, UsageError } from '../errors.ts'
 
 /** A request's body: opened once a leg, never rewound. */
@@ -85,8 +86,8 @@ export class OpenableBody implements Body {
     this.isReplayable = isReplayable
   }
 
-  async *open(): AsyncGenerator<Uint8Array, void, undefined> {
-    yield* toBytes(await this.#openStream())
+  open(): AsyncIterable<Uint8Array> {
+    return new BodyIterator(this.#openStream)
   }
 
   bytes(maxBytes: number): Promise<Uint8Array> {
@@ -116,7 +117,7 @@ class OneShotBody implements Body {
       )
     }
     this.#stream = null
-    return toBytes(stream)
+    return new BodyIterator(() => stream)
   }
 
   async bytes(maxBytes: number): Promise<Uint8Array> {
@@ -144,14 +145,46 @@ function fileBody(stream: ByteStream): Body | null {
   return new OpenableBody(openStream, Math.max(0, last - start + 1))
 }
 
-async function* toBytes(stream: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
-  const chunks = stream as AsyncIterable<unknown> | Iterable<unknown>
-  for await (const chunk of chunks) {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-    if (!(bytes instanceof Uint8Array)) {
-      throw new UsageError(`A body stream must give bytes or text, not ${chunk === null ? 'null' : typeof chunk}`)
+/** Reads a stream as bytes. Stopped early it lets go of the stream at once, even while that keeps it waiting. */
+class BodyIterator implements AsyncIterableIterator<Uint8Array> {
+  readonly #openStream: () => ByteStream | Promise<ByteStream>
+  #stream: ByteStream | null = null
+  #iterator: AsyncIterator<unknown> | Iterator<unknown> | null = null
+
+  constructor(openStream: () => ByteStream | Promise<ByteStream>) {
+    this.#openStream = openStream
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#iterator ??= await this.#open()
+    for (;;) {
+      const step = await this.#iterator.next()
+      if (step.done === true) return { done: true, value: undefined }
+      const bytes = typeof step.value === 'string' ? Buffer.from(step.value) : step.value
+      if (!(bytes instanceof Uint8Array)) {
+        throw new UsageError(`A body stream must give bytes or text, not ${bytes === null ? 'null' : typeof bytes}`)
+      }
+      if (bytes.byteLength > 0) return { done: false, value: bytes }
     }
-    if (bytes.byteLength > 0) yield bytes
+  }
+
+  async #open(): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
+    const stream = await this.#openStream()
+    this.#stream = stream
+    if (Symbol.asyncIterator in stream) return stream[Symbol.asyncIterator]()
+    if (typeof stream === 'object' && Symbol.iterator in stream) return (stream as Iterable<unknown>)[Symbol.iterator]()
+    throw new UsageError('A function that gives a body must return a stream or an iterable')
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    // A Readable's own iterator would wait for the piece that is being read.
+    if (this.#stream instanceof Readable) this.#stream.destroy()
+    else await this.#iterator?.return?.()
+    return { done: true, value: undefined }
   }
 }
 

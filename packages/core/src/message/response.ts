@@ -11,7 +11,7 @@ import { LineSplitter } from './lines.ts'
 import { indexLinks, type Link, parseLinks } from './links.ts'
 import { textPieces } from './pieces.ts'
 import type { PreparedRequest } from './prepared-request.ts'
-import type { InferOutput, StandardSchemaV1 } from './standard-schema.ts'
+import { describeIssue, type InferOutput, type StandardSchemaV1 } from './standard-schema.ts'
 import { toWebResponse } from './web-response.ts'
 import { inspectAs } from './inspect.ts'
 import { ownOptions } from '../options.ts'
@@ -191,7 +191,7 @@ export class Response implements AsyncDisposable {
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) throw new UsageError('json(schema) needs a schema that validates synchronously')
     if (result.issues === undefined) return result.value
-    const issues = result.issues.map(({ message, path }) => `${path?.map(String).join('.') ?? ''}: ${message}`)
+    const issues = result.issues.map(describeIssue)
     throw new InvalidJSONError(`${this.#describe()} does not fit the schema: ${issues.slice(0, 5).join('; ')}`, {
       response: this,
     })
@@ -240,9 +240,12 @@ export class Response implements AsyncDisposable {
   async *iterLines(options: IterLinesOptions = {}): AsyncGenerator<string | Buffer, void, undefined> {
     const { delimiter = null, chunkSize = null, decodeUnicode = true } = ownOptions(options)
     const splitter = new LineSplitter(typeof delimiter === 'string' ? Buffer.from(delimiter) : delimiter)
-    const show = (line: Buffer): string | Buffer => (decodeUnicode ? decodeText(line, this.encoding) : line)
-    for await (const piece of this.iterContent(chunkSize)) {
-      for (const line of splitter.push(piece)) yield show(line)
+    const isWide = decodeUnicode && /^(?:utf|ucs)[-_ ]?(?:16|32|2)/i.test(this.encoding ?? '')
+    const show = (line: Buffer): string | Buffer =>
+      decodeUnicode ? decodeText(line, isWide ? 'utf-8' : this.encoding) : line
+    const pieces = this.iterContent(chunkSize)
+    for await (const piece of isWide ? textPieces(pieces, this.encoding as string) : pieces) {
+      for (const line of splitter.push(typeof piece === 'string' ? Buffer.from(piece) : piece)) yield show(line)
     }
     for (const line of splitter.end()) yield show(line)
   }

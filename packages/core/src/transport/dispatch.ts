@@ -197,6 +197,7 @@ class Leg implements ByteSource {
   onComplete(): void {
     if (this.#hasFailed) return
     this.#ended = true
+    this.#outgoing?.stop(new Error('the response is complete'))
     this.#letGo()
     this.#settle(this.#collectMost === null ? null : this.#joined())
     this.#link.onMessageEnd()

@@ -54,7 +54,7 @@ export class OutgoingBody implements AsyncIterableIterator<Uint8Array> {
       this.#writeTimer.start()
       return { done: false, value: step.value }
     } catch (error) {
-      this.#observer.onFailure(error)
+      if (!this.#stopped) this.#observer.onFailure(error)
       throw error
     } finally {
       this.#stop = null

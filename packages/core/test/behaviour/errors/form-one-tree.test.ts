@@ -56,16 +56,21 @@ test.each(TREE)('%s is what it should be, and nothing else', (name, parents, cod
 })
 
 test('every error of the package is in the tree', () => {
-  const errors = Object.entries(core).filter(([, value]) => typeof value === 'function' && value.prototype instanceof Error)
+  const errors = Object.entries(core).filter(
+    ([, value]) => typeof value === 'function' && value.prototype instanceof Error,
+  )
   expect(errors.map(([name]) => name).sort()).toEqual([...NAMES].sort())
 })
 
 test('recognises the errors of another copy of the package, both ways', async () => {
   vi.resetModules()
-  const other = (await import('@entreat/core')) as typeof core
+  const other = await import('@entreat/core')
   expect(other.RequestException).not.toBe(core.RequestException)
   for (const [name, parents] of TREE) {
-    for (const [error, copy] of [[make(name, other), core], [make(name), other]] as const) {
+    for (const [error, copy] of [
+      [make(name, other), core],
+      [make(name), other],
+    ] as const) {
       const recognised = NAMES.filter((known) => error instanceof classOf(known, copy))
       expect(recognised).toEqual(NAMES.filter((known) => ['RequestException', name, ...parents].includes(known)))
     }
@@ -74,10 +79,12 @@ test('recognises the errors of another copy of the package, both ways', async ()
 
 test('takes requests, auth and adapters of another copy of the package', async () => {
   vi.resetModules()
-  const other = (await import('@entreat/core')) as typeof core
+  const other = await import('@entreat/core')
   class Stub extends other.TransportAdapter {
     send(request: core.PreparedRequest): Promise<core.Response> {
-      return Promise.resolve(new other.Response({ request, statusCode: 200, body: request.headers.get('authorization') ?? '' }))
+      return Promise.resolve(
+        new other.Response({ request, statusCode: 200, body: request.headers.get('authorization') ?? '' }),
+      )
     }
 
     close(): Promise<void> {
@@ -93,29 +100,51 @@ test('takes requests, auth and adapters of another copy of the package', async (
 
 test('takes a Headers, a CookieJar, a Request and a Retry of another copy of the package', async () => {
   vi.resetModules()
-  const other = (await import('@entreat/core')) as typeof core
-  const headers = new other.Headers([['X-A', '1'], ['X-A', '2']])
+  const other = await import('@entreat/core')
+  const headers = new other.Headers([
+    ['X-A', '1'],
+    ['X-A', '2'],
+  ])
   const cookies = new other.CookieJar().set('c', '1', { domain: 'x.example' })
   const session = new core.Session({ headers, cookies, retry: new other.Retry({ total: 2 }) })
-  const prepared = await session.prepareRequest(new other.Request('GET', 'http://x.example/') as never)
+  const prepared = await session.prepareRequest(new other.Request('GET', 'http://x.example/'))
   expect(prepared.headers.getAll('x-a')).toEqual(['1', '2'])
   expect(prepared.headers.get('cookie')).toBe('c=1')
   expect(session.retry?.total).toBe(2)
 })
 
-test.each([null, undefined, 5, 'text', {}, new Error('x'), Object.create(null)])('%s is no RequestException', (value) => {
-  expect(value instanceof core.RequestException).toBe(false)
-})
+test.each([null, undefined, 5, 'text', {}, new Error('x'), Object.create(null)])(
+  '%s is no RequestException',
+  (value) => {
+    expect(value instanceof core.RequestException).toBe(false)
+  },
+)
 
 test('a class that a user derives is itself and its parents', () => {
   class Mine extends core.ReadTimeout {}
   const mine = new Mine('mine')
-  expect([mine instanceof Mine, mine instanceof core.Timeout, mine instanceof core.HTTPError]).toEqual([true, true, false])
+  expect([mine instanceof Mine, mine instanceof core.Timeout, mine instanceof core.HTTPError]).toEqual([
+    true,
+    true,
+    false,
+  ])
   expect(new core.ReadTimeout('theirs') instanceof Mine).toBe(false)
 })
 
 test('keeps its cause, request, response and facts about the connection', () => {
   const cause = new Error('cause')
-  const error = new core.ConnectionError('m', { cause, code: 'ERR_CLOSED', connectionReused: true, requestBytesSent: 0, responseStarted: false })
-  expect([error.cause, error.code, error.connectionReused, error.requestBytesSent, error.responseStarted]).toEqual([cause, 'ERR_CLOSED', true, 0, false])
+  const error = new core.ConnectionError('m', {
+    cause,
+    code: 'ERR_CLOSED',
+    connectionReused: true,
+    requestBytesSent: 0,
+    responseStarted: false,
+  })
+  expect([error.cause, error.code, error.connectionReused, error.requestBytesSent, error.responseStarted]).toEqual([
+    cause,
+    'ERR_CLOSED',
+    true,
+    0,
+    false,
+  ])
 })

@@ -1,6 +1,13 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { type PreparedRequest, Request, RequestException, type RequestOptions, Session, type SessionOptions } from '@entreat/core'
+import {
+  type PreparedRequest,
+  Request,
+  RequestException,
+  type RequestOptions,
+  Session,
+  type SessionOptions,
+} from '@entreat/core'
 import { failureOf, RawServer, reply, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
@@ -30,7 +37,8 @@ function everythingSaid(error: unknown): string {
 /** How a call fails. */
 type Failing = (session: Session) => Promise<unknown>
 
-const url = (path: string): string => `${site().url.replace('//', `//user:${SECRET}@`)}${path}?token=${SECRET}&access_token=${SECRET}&a=1#f`
+const url = (path: string): string =>
+  `${site().url.replace('//', `//user:${SECRET}@`)}${path}?token=${SECRET}&access_token=${SECRET}&a=1#f`
 
 const FAILURES: Readonly<Record<string, Failing>> = {
   'a status': async (session) => (await session.get(url('/status/404'))).raiseForStatus(),
@@ -55,11 +63,23 @@ const FAILURES: Readonly<Record<string, Failing>> = {
     return session.get(url('/status/500'), { retry: new Retry({ total: 1, statusForcelist: [500] }) })
   },
   'a body that cannot be sent again': (session) =>
-    session.post(url(new URL(site().on('/secret-307', reply(307, { Location: '/post' }))).pathname), { data: [Buffer.from('x')].values() }),
+    session.post(url(new URL(site().on('/secret-307', reply(307, { Location: '/post' }))).pathname), {
+      data: [Buffer.from('x')].values(),
+    }),
   'a redirect to nowhere': (session) =>
-    session.get(url(new URL(site().on('/secret-302', reply(302, { Location: `http://user:${SECRET}@[bad/?token=${SECRET}` }))).pathname)),
+    session.get(
+      url(
+        new URL(site().on('/secret-302', reply(302, { Location: `http://user:${SECRET}@[bad/?token=${SECRET}` })))
+          .pathname,
+      ),
+    ),
   'a redirect to another scheme': (session) =>
-    session.get(url(new URL(site().on('/secret-ftp', reply(302, { Location: `ftp://user:${SECRET}@host/?token=${SECRET}` }))).pathname)),
+    session.get(
+      url(
+        new URL(site().on('/secret-ftp', reply(302, { Location: `ftp://user:${SECRET}@host/?token=${SECRET}` })))
+          .pathname,
+      ),
+    ),
   'a refused connection': async (session) => {
     const gone = await RawServer.start(() => {})
     const port = new URL(gone.url).port
@@ -73,9 +93,12 @@ const FAILURES: Readonly<Record<string, Failing>> = {
     return session.get(url('/get'), { proxies: { all: `http://user:${SECRET}@127.0.0.1:${port}` } })
   },
   'a proxy URL without host': (session) => session.get(url('/get'), { proxies: { all: `http://user:${SECRET}@` } }),
-  'a proxy URL with a bad port': (session) => session.get(url('/get'), { proxies: { all: `http://user:${SECRET}@host:port` } }),
-  'a proxy URL without scheme and with a bad port': (session) => session.get(url('/get'), { proxies: { all: `user:${SECRET}@host:99999` } }),
-  'a proxy of another scheme': (session) => session.get(url('/get'), { proxies: { all: `gopher://user:${SECRET}@host` } }),
+  'a proxy URL with a bad port': (session) =>
+    session.get(url('/get'), { proxies: { all: `http://user:${SECRET}@host:port` } }),
+  'a proxy URL without scheme and with a bad port': (session) =>
+    session.get(url('/get'), { proxies: { all: `user:${SECRET}@host:99999` } }),
+  'a proxy of another scheme': (session) =>
+    session.get(url('/get'), { proxies: { all: `gopher://user:${SECRET}@host` } }),
   'a closed session': async (session) => {
     const running = failureOf(session.get(url('/never')))
     await session.close()
@@ -130,7 +153,13 @@ test('says method, URL and phase', async () => {
   const error = (await failureOf(session.put(`${site().url}/never?a=1`, { timeout: 30 }))) as RequestException
   expect(error.message).toContain(`PUT ${site().url}/never?a=1`)
   expect(error.message).toContain('timeout.read = 30 ms')
-  expect(error.toJSON()).toEqual({ name: 'ReadTimeout', code: 'ERR_READ_TIMEOUT', message: error.message, method: 'PUT', url: `${site().url}/never?a=1` })
+  expect(error.toJSON()).toEqual({
+    name: 'ReadTimeout',
+    code: 'ERR_READ_TIMEOUT',
+    message: error.message,
+    method: 'PUT',
+    url: `${site().url}/never?a=1`,
+  })
 })
 
 test('shows no request, response or document among its own keys', async () => {
@@ -142,14 +171,25 @@ test('shows no request, response or document among its own keys', async () => {
 
 test('prints requests and headers without their secrets', async () => {
   const session = new Session({ ...SETTINGS, sensitiveHeaders: ['X-Own'] })
-  const headers = { Cookie: `a=${SECRET}`, 'X-Auth-Token': SECRET, 'Api-Key': SECRET, 'X-Amz-Security-Token': SECRET, 'X-Access-Token': SECRET }
+  const headers = {
+    Cookie: `a=${SECRET}`,
+    'X-Auth-Token': SECRET,
+    'Api-Key': SECRET,
+    'X-Amz-Security-Token': SECRET,
+    'X-Access-Token': SECRET,
+  }
   const prepared: PreparedRequest = await session.prepareRequest(new Request('GET', url('/get'), { headers }))
   const options = { depth: 10, showHidden: true }
-  expect(inspect(prepared, options) + inspect(prepared.headers, options) + JSON.stringify(prepared)).not.toMatch(ANY_SECRET)
+  expect(inspect(prepared, options) + inspect(prepared.headers, options) + JSON.stringify(prepared)).not.toMatch(
+    ANY_SECRET,
+  )
 })
 
 test('prints an unprepared request without its secrets', () => {
-  const request = new Request('GET', `http://user:${SECRET}@x.example/?token=${SECRET}`, { auth: ['user', SECRET], headers: { Authorization: SECRET } })
+  const request = new Request('GET', `http://user:${SECRET}@x.example/?token=${SECRET}`, {
+    auth: ['user', SECRET],
+    headers: { Authorization: SECRET },
+  })
   expect(inspect(request, { depth: 10 }) + JSON.stringify(request)).not.toMatch(ANY_SECRET)
 })
 
@@ -157,6 +197,9 @@ test('passes the reason of the signal through unchanged', async () => {
   await using session = new Session()
   const reason = { any: 'thing' }
   const controller = new AbortController()
-  const pending = session.get(site().on('/secret-abort', () => controller.abort(reason)), { signal: controller.signal })
+  const pending = session.get(
+    site().on('/secret-abort', () => controller.abort(reason)),
+    { signal: controller.signal },
+  )
   expect(await failureOf(pending)).toBe(reason)
 })

@@ -122,7 +122,11 @@ describe('bytes after the end of a response', () => {
 describe('Expect: 100-continue', () => {
   it('is sent as given, and the 100 that it brings is skipped', async () => {
     const headers = { Expect: '100-continue' }
-    const result = await answered(`HTTP/1.1 100 Continue\r\n\r\n${reply('done')}`, { method: 'POST', data: 'x', headers })
+    const result = await answered(`HTTP/1.1 100 Continue\r\n\r\n${reply('done')}`, {
+      method: 'POST',
+      data: 'x',
+      headers,
+    })
     expect(result).toMatchObject({ text: 'done', ...kept })
     expect(result.heads[0]).toMatch(/^Expect: 100-continue$/m)
   })

@@ -165,7 +165,9 @@ describe('limits.headerBytes', () => {
   })
 
   it('lets a head through that fits', async () => {
-    const response = await session.get(faulty(`${HEAD}X-A: ${'x'.repeat(100_000)}\r\nContent-Length: 0\r\n\r\n`, 'stay'))
+    const response = await session.get(
+      faulty(`${HEAD}X-A: ${'x'.repeat(100_000)}\r\nContent-Length: 0\r\n\r\n`, 'stay'),
+    )
     expect(response.headers.get('x-a')).toHaveLength(100_000)
   })
 

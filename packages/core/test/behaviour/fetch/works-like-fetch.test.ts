@@ -11,7 +11,11 @@ async function sentBy(fetcher: typeof fetch, path: string, init: Init): Promise<
   const told = (await response.json()) as { headers: Record<string, string>; [member: string]: unknown }
   const { 'Content-Type': type = null, 'X-Own': own = null } = told.headers
   const boundary = /boundary=(.*)$/.exec(type ?? '')?.[1] ?? 'none'
-  return { ...told, headers: { type: type?.replace(boundary, 'B').replace('multipart/form-data; boundary=B', 'multipart B'), own }, status: response.status }
+  return {
+    ...told,
+    headers: { type: type?.replace(boundary, 'B').replace('multipart/form-data; boundary=B', 'multipart B'), own },
+    status: response.status,
+  }
 }
 
 function form(): FormData {
@@ -24,12 +28,21 @@ function form(): FormData {
 const INITS: Readonly<Record<string, () => Init>> = {
   'a plain GET': () => ({}),
   'headers as a record': () => ({ headers: { 'X-Own': '1' } }),
-  'headers as pairs': () => ({ headers: [['X-Own', '1'], ['X-Own', '2']] }),
+  'headers as pairs': () => ({
+    headers: [
+      ['X-Own', '1'],
+      ['X-Own', '2'],
+    ],
+  }),
   'a Headers': () => ({ headers: new Headers({ 'X-Own': '1' }) }),
-  'text': () => ({ method: 'POST', body: 'héllo' }),
+  text: () => ({ method: 'POST', body: 'héllo' }),
   'empty text': () => ({ method: 'POST', body: '' }),
-  'text with a type of its own': () => ({ method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } }),
-  'bytes': () => ({ method: 'PUT', body: new Uint8Array([104, 105]) }),
+  'text with a type of its own': () => ({
+    method: 'POST',
+    body: '{}',
+    headers: { 'Content-Type': 'application/json' },
+  }),
+  bytes: () => ({ method: 'PUT', body: new Uint8Array([104, 105]) }),
   'an ArrayBuffer': () => ({ method: 'PUT', body: new Uint8Array([104, 105]).buffer }),
   'a Blob': () => ({ method: 'POST', body: new Blob(['hi'], { type: 'text/x' }) }),
   'a URLSearchParams': () => ({ method: 'POST', body: new URLSearchParams({ a: 'é' }) }),
@@ -53,7 +66,11 @@ test.each<[what: string, input: (url: string) => Parameters<typeof fetch>[0]]>([
   await using session = new Session()
   const url = `${site().url}/anything`
   const pick = async (response: Response): Promise<unknown> => {
-    const { method, data, headers } = (await response.json()) as { method: string; data: string; headers: Record<string, string> }
+    const { method, data, headers } = (await response.json()) as {
+      method: string
+      data: string
+      headers: Record<string, string>
+    }
     return { method, data, own: headers['X-Own'] }
   }
   expect(await pick(await session.fetch(input(url)))).toEqual(await pick(await fetch(input(url))))
@@ -62,14 +79,23 @@ test.each<[what: string, input: (url: string) => Parameters<typeof fetch>[0]]>([
 test('lets init stand before the Request', async () => {
   await using session = new Session()
   const request = new Request(`${site().url}/anything`, { method: 'POST', body: 'old', headers: { 'X-Own': '1' } })
-  const told = (await (await session.fetch(request, { method: 'PUT', body: 'new', headers: { 'X-Own': '2' } })).json()) as object
+  const told = (await (
+    await session.fetch(request, { method: 'PUT', body: 'new', headers: { 'X-Own': '2' } })
+  ).json()) as object
   expect(told).toMatchObject({ method: 'PUT', data: 'new', headers: { 'X-Own': '2' } })
 })
 
 test('is bound to its session, and uses its headers, cookies and auth', async () => {
-  await using session = new Session({ headers: { 'X-S': '1' }, cookies: { a: '1' }, auth: ['u', 'p'], baseUrl: site().url })
+  await using session = new Session({
+    headers: { 'X-S': '1' },
+    cookies: { a: '1' },
+    auth: ['u', 'p'],
+    baseUrl: site().url,
+  })
   const { fetch: loose } = session
-  expect(await (await loose('/headers')).json()).toMatchObject({ headers: { 'X-S': '1', Cookie: 'a=1', Authorization: 'Basic dTpw' } })
+  expect(await (await loose('/headers')).json()).toMatchObject({
+    headers: { 'X-S': '1', Cookie: 'a=1', Authorization: 'Basic dTpw' },
+  })
 })
 
 test('keeps cookies in the session', async () => {
@@ -110,19 +136,25 @@ async function outcome(promise: Promise<Response>): Promise<unknown> {
   }
 }
 
-test.each(['follow', 'manual', 'error'] as const)("handles redirect: '%s' as Node's fetch does, in init and in a Request", async (redirect) => {
-  await using session = new Session()
-  const url = `${site().url}/redirect/1`
-  const expected = await outcome(fetch(url, { redirect }))
-  expect(await outcome(session.fetch(url, { redirect }))).toEqual(expected)
-  expect(await outcome(session.fetch(new Request(url, { redirect })))).toEqual(expected)
-})
+test.each(['follow', 'manual', 'error'] as const)(
+  "handles redirect: '%s' as Node's fetch does, in init and in a Request",
+  async (redirect) => {
+    await using session = new Session()
+    const url = `${site().url}/redirect/1`
+    const expected = await outcome(fetch(url, { redirect }))
+    expect(await outcome(session.fetch(url, { redirect }))).toEqual(expected)
+    expect(await outcome(session.fetch(new Request(url, { redirect })))).toEqual(expected)
+  },
+)
 
 test.each([301, 302, 303, 307, 308])("turns POST on a %i into what Node's fetch does", async (status) => {
   await using session = new Session()
   const url = `${site().url}/redirect-to?url=/anything&status_code=${status}`
   const told = async (fetcher: typeof fetch): Promise<unknown> => {
-    const { method, data } = (await (await fetcher(url, { method: 'POST', body: 'x' })).json()) as { method: string; data: string }
+    const { method, data } = (await (await fetcher(url, { method: 'POST', body: 'x' })).json()) as {
+      method: string
+      data: string
+    }
     return { method, data }
   }
   expect(await told(session.fetch)).toEqual(await told(fetch))
@@ -133,21 +165,32 @@ test('gives errors of status as responses', async () => {
   expect((await session.fetch(`${site().url}/status/500`)).status).toBe(500)
 })
 
-test.each(['http://', 'nonsense', 'http://127.0.0.1:1/', 'gopher://x/'])('rejects with a TypeError that has a cause: %s', async (url) => {
-  await using session = new Session()
-  const error = await failureOf(session.fetch(url))
-  expect(error).toBeInstanceOf(TypeError)
-  expect(error).toMatchObject({ message: 'fetch failed', cause: { name: expect.any(String), code: expect.stringMatching(/^ERR_/) } })
-})
+test.each(['http://', 'nonsense', 'http://127.0.0.1:1/', 'gopher://x/'])(
+  'rejects with a TypeError that has a cause: %s',
+  async (url) => {
+    await using session = new Session()
+    const error = await failureOf(session.fetch(url))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toMatchObject({
+      message: 'fetch failed',
+      cause: { name: expect.any(String), code: expect.stringMatching(/^ERR_/) },
+    })
+  },
+)
 
 test('rejects with the reason of its signal', async () => {
   await using session = new Session()
   const reason = new Error('enough')
   const controller = new AbortController()
-  const pending = session.fetch(site().on('/abort-fetch', () => controller.abort(reason)), { signal: controller.signal })
+  const pending = session.fetch(
+    site().on('/abort-fetch', () => controller.abort(reason)),
+    { signal: controller.signal },
+  )
   expect(await failureOf(pending)).toBe(reason)
   expect(await failureOf(session.fetch(`${site().url}/get`, { signal: AbortSignal.abort(reason) }))).toBe(reason)
-  expect(await failureOf(session.fetch(new Request(`${site().url}/get`, { signal: AbortSignal.abort(reason) })))).toBe(reason)
+  expect(await failureOf(session.fetch(new Request(`${site().url}/get`, { signal: AbortSignal.abort(reason) })))).toBe(
+    reason,
+  )
 })
 
 test('fails a body that is being read with the reason of its signal', async () => {

@@ -1,5 +1,13 @@
 import { expect, test, vi } from 'vitest'
-import { ConnectionError, Retry, type RetryEvent, RetryError, Session, UnrewindableBodyError, UsageError } from '@entreat/core'
+import {
+  ConnectionError,
+  Retry,
+  type RetryEvent,
+  RetryError,
+  Session,
+  UnrewindableBodyError,
+  UsageError,
+} from '@entreat/core'
 import { failureOf, RawServer, reply, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
@@ -42,7 +50,11 @@ test('gives the last response instead with raiseOnStatus: false', async () => {
 })
 
 test('holds no connection after RetryError', async () => {
-  await using session = new Session({ retry: new Retry({ total: 1, statusForcelist: [418] }), limits: { connectionsPerOrigin: 1 }, timeout: { pool: 2000 } })
+  await using session = new Session({
+    retry: new Retry({ total: 1, statusForcelist: [418] }),
+    limits: { connectionsPerOrigin: 1 },
+    timeout: { pool: 2000 },
+  })
   await failureOf(session.get(`${site().url}/status/418`, { stream: true }))
   expect((await session.get(`${site().url}/get`)).statusCode).toBe(200)
 })
@@ -69,16 +81,19 @@ test('repeats every method for allowedMethods: null', async () => {
   expect((await session.patch(`${site().url}/flaky/any/1`)).statusCode).toBe(200)
 })
 
-test.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])('repeats %s after a broken connection: it is idempotent (RFC 9110 section 9.2.2)', async (method) => {
-  const path = `/breaks-once-${method}`
-  let requests = 0
-  site().on(path, (request, response) => {
-    if (++requests === 1) request.socket.destroy()
-    else response.end()
-  })
-  await using session = new Session({ retry: 1 })
-  expect((await session.request(method, site().url + path)).statusCode).toBe(200)
-})
+test.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])(
+  'repeats %s after a broken connection: it is idempotent (RFC 9110 section 9.2.2)',
+  async (method) => {
+    const path = `/breaks-once-${method}`
+    let requests = 0
+    site().on(path, (request, response) => {
+      if (++requests === 1) request.socket.destroy()
+      else response.end()
+    })
+    await using session = new Session({ retry: 1 })
+    expect((await session.request(method, site().url + path)).statusCode).toBe(200)
+  },
+)
 
 test.each(['POST', 'PATCH'])('does not repeat %s after a broken connection', async (method) => {
   const path = `/breaks-${method}`
@@ -97,7 +112,11 @@ test('does not repeat a one-shot body', async () => {
   await using session = new Session({ retry: new Retry({ total: 3, statusForcelist: [503], raiseOnStatus: false }) })
   const outcome = await session.put(site().url + path, { data: once() }).catch((error: unknown) => error)
   expect(outcome).not.toBeInstanceOf(UnrewindableBodyError)
-  expect(site().received(path).map(({ body }) => body.toString())).toEqual(['once'])
+  expect(
+    site()
+      .received(path)
+      .map(({ body }) => body.toString()),
+  ).toEqual(['once'])
 })
 
 test.each([
@@ -155,7 +174,15 @@ test.each([
 function inAnHour(): { imf: string; asctime: string; rfc850: string } {
   const imf = new Date(Date.now() + 3_600_000).toUTCString()
   const [weekday = '', day = '', month = '', year = '', time = ''] = imf.replace(',', '').split(' ')
-  const names: Record<string, string> = { Sun: 'Sunday', Mon: 'Monday', Tue: 'Tuesday', Wed: 'Wednesday', Thu: 'Thursday', Fri: 'Friday', Sat: 'Saturday' }
+  const names: Record<string, string> = {
+    Sun: 'Sunday',
+    Mon: 'Monday',
+    Tue: 'Tuesday',
+    Wed: 'Wednesday',
+    Thu: 'Thursday',
+    Fri: 'Friday',
+    Sat: 'Saturday',
+  }
   return {
     imf,
     asctime: `${weekday} ${month} ${day.replace(/^0/, ' ')} ${time} ${year}`,
@@ -163,13 +190,16 @@ function inAnHour(): { imf: string; asctime: string; rfc850: string } {
   }
 }
 
-test.each(['imf', 'asctime', 'rfc850'] as const)('reads a date as %s, in GMT wherever it runs (RFC 9110 section 5.6.7)', async (form) => {
-  vi.stubEnv('TZ', 'Asia/Tokyo')
-  const delay = await delayFor(inAnHour()[form], { maxRetryAfterMs: 7_200_000 })
-  vi.unstubAllEnvs()
-  expect(delay).toBeGreaterThan(3_590_000)
-  expect(delay).toBeLessThanOrEqual(3_600_000)
-})
+test.each(['imf', 'asctime', 'rfc850'] as const)(
+  'reads a date as %s, in GMT wherever it runs (RFC 9110 section 5.6.7)',
+  async (form) => {
+    vi.stubEnv('TZ', 'Asia/Tokyo')
+    const delay = await delayFor(inAnHour()[form], { maxRetryAfterMs: 7_200_000 })
+    vi.unstubAllEnvs()
+    expect(delay).toBeGreaterThan(3_590_000)
+    expect(delay).toBeLessThanOrEqual(3_600_000)
+  },
+)
 
 test('gives the response where Retry-After is longer than it may be', async () => {
   expect(await delayFor('121')).toBeNull()
@@ -231,13 +261,16 @@ function forgetful(): Promise<RawServer> {
   })
 }
 
-test.each(['GET', 'PUT', 'DELETE'])('repeats %s once on a new connection where a kept one has gone stale', async (method) => {
-  await using server = await forgetful()
-  await using session = new Session()
-  await session.get(server.url)
-  expect((await session.request(method, server.url)).text).toBe('ok')
-  expect(server.connectionCount).toBe(2)
-})
+test.each(['GET', 'PUT', 'DELETE'])(
+  'repeats %s once on a new connection where a kept one has gone stale',
+  async (method) => {
+    await using server = await forgetful()
+    await using session = new Session()
+    await session.get(server.url)
+    expect((await session.request(method, server.url)).text).toBe('ok')
+    expect(server.connectionCount).toBe(2)
+  },
+)
 
 test.each(['POST', 'PATCH'])('does not repeat %s on a stale connection', async (method) => {
   await using server = await forgetful()

@@ -11,9 +11,13 @@ test('runs hooks in order, those of the session first, and waits for each', asyn
     await new Promise((resolve) => setImmediate(resolve))
     log.push(`${name} ends`)
   }
-  await using session = new Session({ hooks: { request: slowly('s-req'), response: [slowly('s-res-1'), slowly('s-res-2')] } })
+  await using session = new Session({
+    hooks: { request: slowly('s-req'), response: [slowly('s-res-1'), slowly('s-res-2')] },
+  })
   await session.get(`${site().url}/get`, { hooks: { request: [slowly('r-req')], response: slowly('r-res') } })
-  expect(log).toEqual(['s-req', 'r-req', 's-res-1', 's-res-2', 'r-res'].flatMap((name) => [`${name} begins`, `${name} ends`]))
+  expect(log).toEqual(
+    ['s-req', 'r-req', 's-res-1', 's-res-2', 'r-res'].flatMap((name) => [`${name} begins`, `${name} ends`]),
+  )
 })
 
 test('runs request and response hooks on every hop, and says which', async () => {
@@ -25,13 +29,23 @@ test('runs request and response hooks on every hop, and says which', async () =>
       response: (response, { hop }) => void log.push([response.statusCode, hop]),
     },
   })
-  expect(log).toEqual([['/redirect/2', 0, 0], [302, 0], ['/relative-redirect/1', 1, 0], [302, 1], ['/get', 2, 0], [200, 2]])
+  expect(log).toEqual([
+    ['/redirect/2', 0, 0],
+    [302, 0],
+    ['/relative-redirect/1', 1, 0],
+    [302, 1],
+    ['/get', 2, 0],
+    [200, 2],
+  ])
 })
 
 test('gives hooks the resolved options', async () => {
   await using session = new Session({ timeout: 1234 })
   let seen: unknown
-  const hooks = { request: (_: unknown, info: { options: { timeout: { read: number | null }; stream: boolean } }) => void (seen = [info.options.timeout.read, info.options.stream]) }
+  const hooks = {
+    request: (_: unknown, info: { options: { timeout: { read: number | null }; stream: boolean } }) =>
+      void (seen = [info.options.timeout.read, info.options.stream]),
+  }
   await session.get(`${site().url}/get`, { hooks })
   expect(seen).toEqual([1234, false])
 })
@@ -39,7 +53,10 @@ test('gives hooks the resolved options', async () => {
 test('runs no hook for auth legs', async () => {
   const { DigestAuth } = await import('@entreat/core')
   const seen: number[] = []
-  await using session = new Session({ auth: new DigestAuth('u', 'p'), hooks: { response: ({ statusCode }) => void seen.push(statusCode) } })
+  await using session = new Session({
+    auth: new DigestAuth('u', 'p'),
+    hooks: { response: ({ statusCode }) => void seen.push(statusCode) },
+  })
   await session.get(`${site().url}/digest-auth/auth/u/p/MD5`)
   expect(seen).toEqual([200])
 })
@@ -72,7 +89,10 @@ test('sends the request that a request hook gives instead', async () => {
 
 test('gives the response that a response hook gives instead, to later hooks too', async () => {
   await using session = new Session()
-  const instead = (text: string) => ({ request }: Response) => new Response({ request, statusCode: 203, body: text })
+  const instead =
+    (text: string) =>
+    ({ request }: Response) =>
+      new Response({ request, statusCode: 203, body: text })
   let seen = ''
   const response = await session.get(`${site().url}/redirect/1`, {
     hooks: {
@@ -164,9 +184,24 @@ test('runs no redirect hook where redirects are not followed', async () => {
 test('tells retry hooks about each attempt that failed', async () => {
   await using session = new Session({ retry: new Retry({ total: 3, statusForcelist: [503] }) })
   const seen: unknown[] = []
-  const hooks = { retry: ({ attempt, delayMs, response, error }: { attempt: number; delayMs: number; response?: Response; error?: Error }) => void seen.push([attempt, delayMs, response?.statusCode, error]) }
+  const hooks = {
+    retry: ({
+      attempt,
+      delayMs,
+      response,
+      error,
+    }: {
+      attempt: number
+      delayMs: number
+      response?: Response
+      error?: Error
+    }) => void seen.push([attempt, delayMs, response?.statusCode, error]),
+  }
   await session.get(`${site().url}/flaky/hooked/2`, { hooks })
-  expect(seen).toEqual([[1, 0, 503, undefined], [2, 0, 503, undefined]])
+  expect(seen).toEqual([
+    [1, 0, 503, undefined],
+    [2, 0, 503, undefined],
+  ])
 })
 
 test('stops retrying for false: the response stands', async () => {
@@ -182,15 +217,18 @@ test('stops retrying for false: the error stands', async () => {
   await expect(call).rejects.toMatchObject({ code: 'ERR_CONNECTION' })
 })
 
-test.each(['request', 'response', 'redirect', 'retry'])('passes what a %s hook throws through unchanged', async (event) => {
-  await using session = new Session({ retry: new Retry({ statusForcelist: [503] }) })
-  const failure = new TypeError('from the hook')
-  const hook = (): never => {
-    throw failure
-  }
-  const path = event === 'retry' ? '/flaky/throwing/1' : '/redirect/1'
-  expect(await failureOf(session.get(site().url + path, { hooks: { [event]: hook } }))).toBe(failure)
-})
+test.each(['request', 'response', 'redirect', 'retry'])(
+  'passes what a %s hook throws through unchanged',
+  async (event) => {
+    await using session = new Session({ retry: new Retry({ statusForcelist: [503] }) })
+    const failure = new TypeError('from the hook')
+    const hook = (): never => {
+      throw failure
+    }
+    const path = event === 'retry' ? '/flaky/throwing/1' : '/redirect/1'
+    expect(await failureOf(session.get(site().url + path, { hooks: { [event]: hook } }))).toBe(failure)
+  },
+)
 
 test.each(['request', 'response', 'redirect', 'retry'])('holds no connection after a %s hook threw', async (event) => {
   const retry = new Retry({ total: 1, statusForcelist: [503] })
@@ -211,7 +249,10 @@ test.each(['request', 'response', 'redirect', 'retry'])('holds no connection aft
 
 test('gives up the first response when a hook gives another instead', async () => {
   await using session = new Session({ limits: { connectionsPerOrigin: 1 }, timeout: { pool: 2000 } })
-  const url = site().on('/given-up', (_request, response) => void response.writeHead(200, { 'Content-Length': 1000 }).write('x'))
+  const url = site().on(
+    '/given-up',
+    (_request, response) => void response.writeHead(200, { 'Content-Length': 1000 }).write('x'),
+  )
   const hooks = { response: ({ request }: Response) => new Response({ request, statusCode: 200, body: 'other' }) }
   const response = await session.get(url, { stream: true, hooks })
   expect((await response.read()).toString()).toBe('other')
@@ -236,7 +277,9 @@ test.each(['request', 'response'])('refuses something else than a %s from a hook
 test('runs the hooks of a prepared request when it is sent', async () => {
   await using session = new Session({ hooks: { response: () => void runs++ } })
   let runs = 0
-  const prepared = await session.prepareRequest(new Request('GET', `${site().url}/get`, { hooks: { response: () => void runs++ } }))
+  const prepared = await session.prepareRequest(
+    new Request('GET', `${site().url}/get`, { hooks: { response: () => void runs++ } }),
+  )
   await session.send(prepared)
   expect(runs).toBe(2)
 })

@@ -95,66 +95,100 @@ describe('proxies', () => {
   })
 })
 
+interface Case {
+  /** What the process finds in its environment, given the URL of a proxy. */
+  readonly env: (proxy: string) => Readonly<Record<string, string>>
+  readonly scheme?: 'http' | 'https'
+  readonly session?: object
+  readonly request?: (proxy: string) => object
+  /** Methods that the proxy sees. */
+  readonly seen: readonly string[]
+}
+
+const NOWHERE = 'http://127.0.0.1:1'
+
+const cases: Record<string, Case> = {
+  'names a proxy for http by http_proxy': { env: (url) => ({ http_proxy: url }), seen: ['GET'] },
+  'names a proxy for http by HTTP_PROXY': { env: (url) => ({ HTTP_PROXY: url }), seen: ['GET'] },
+  'names a proxy for http by all_proxy': { env: (url) => ({ all_proxy: url }), seen: ['GET'] },
+  'names a proxy for http by ALL_PROXY': { env: (url) => ({ ALL_PROXY: url }), seen: ['GET'] },
+  'names a proxy for https by HTTPS_PROXY': {
+    env: (url) => ({ HTTPS_PROXY: url }),
+    scheme: 'https',
+    seen: ['CONNECT'],
+  },
+  'names none for https by HTTP_PROXY': { env: (url) => ({ HTTP_PROXY: url }), scheme: 'https', seen: [] },
+  'prefers the lower-case name': { env: (url) => ({ http_proxy: url, HTTP_PROXY: NOWHERE }), seen: ['GET'] },
+  'names none to a CGI script by HTTP_PROXY': {
+    env: (url) => ({ HTTP_PROXY: url, REQUEST_METHOD: 'GET' }),
+    seen: [],
+  },
+  'exempts an address by NO_PROXY': { env: (url) => ({ HTTP_PROXY: url, NO_PROXY: '127.0.0.1' }), seen: [] },
+  'exempts everything by NO_PROXY=*': { env: (url) => ({ HTTP_PROXY: url, NO_PROXY: '*' }), seen: [] },
+  'exempts a network by NO_PROXY': { env: (url) => ({ HTTP_PROXY: url, NO_PROXY: '127.0.0.0/8' }), seen: [] },
+  'exempts each of a list': { env: (url) => ({ HTTP_PROXY: url, NO_PROXY: '.other.test, 127.0.0.1' }), seen: [] },
+  'exempts nobody else': { env: (url) => ({ HTTP_PROXY: url, no_proxy: 'example.com,10.0.0.0/8' }), seen: ['GET'] },
+  'is not read with trustEnv: false': {
+    env: (url) => ({ HTTP_PROXY: url }),
+    session: { trustEnv: false },
+    seen: [],
+  },
+  'is weaker than the proxies of a request': {
+    env: () => ({ HTTP_PROXY: NOWHERE }),
+    request: (url) => ({ proxies: { http: url } }),
+    seen: ['GET'],
+  },
+  'is weaker than proxies: { http: null } of a request': {
+    env: (url) => ({ HTTP_PROXY: url }),
+    request: () => ({ proxies: { http: null } }),
+    seen: [],
+  },
+  'gives the credentials in a proxy URL': {
+    env: (url) => ({ HTTP_PROXY: url.replace('//', '//bob:secret@') }),
+    seen: ['GET'],
+  },
+}
+
 describe('the environment', () => {
+  const proxies = new Map<string, TestProxy>()
+  let reports: readonly unknown[]
+
+  // One process goes through all cases; each has a proxy of its own.
   const script = `
-    const session = new core.Session({ verify: input.ca, ...input.session })
-    const statuses = []
-    for (const url of input.urls) statuses.push((await session.get(url, input.request)).statusCode)
-    report(statuses)
-    await session.close()`
+    for (const { env, url, session, request } of input.cases) {
+      Object.assign(process.env, env)
+      const own = new core.Session({ verify: input.ca, ...session })
+      report(await own.get(url, request).then(({ statusCode }) => statusCode, String))
+      await own.close()
+      for (const name of Object.keys(env)) delete process.env[name]
+    }`
 
-  /** What a process with these variables sends through the proxy. */
-  async function proxied(
-    env: Record<string, string>,
-    given: { urls?: string[]; session?: object; request?: object } = {},
-  ): Promise<string[]> {
-    const urls = given.urls ?? [`${server.url}/get`]
-    const { code, stderr } = await runChild(script, { env, input: { ca: server.ca, ...given, urls } })
-    expect([code, stderr]).toEqual([0, ''])
-    return proxy.requests.map(({ method }) => method)
-  }
-
-  it.each(['http_proxy', 'HTTP_PROXY', 'ALL_PROXY', 'all_proxy'])('names a proxy for http by %s', async (name) => {
-    expect(await proxied({ [name]: proxy.url })).toEqual(['GET'])
+  beforeAll(async () => {
+    for (const name of Object.keys(cases)) proxies.set(name, await TestProxy.start())
+    const given = Object.entries(cases).map(([name, { env, scheme, session, request }]) => {
+      const { url } = proxies.get(name) as TestProxy
+      const target = `${scheme === 'https' ? server.httpsUrl : server.url}/get`
+      return { env: env(url), url: target, session, request: request?.(url) }
+    })
+    ;({ reports } = await runChild(script, { input: { ca: server.ca, cases: given } }))
   })
 
-  it('names a proxy for https by HTTPS_PROXY, and none by HTTP_PROXY', async () => {
-    const urls = [`${server.httpsUrl}/get`]
-    expect(await proxied({ HTTP_PROXY: proxy.url }, { urls })).toEqual([])
-    expect(await proxied({ HTTPS_PROXY: proxy.url }, { urls })).toEqual(['CONNECT'])
+  afterAll(async () => {
+    await Promise.all([...proxies.values()].map((each) => each.close()))
   })
 
-  it('prefers the lower-case name', async () => {
-    expect(await proxied({ http_proxy: proxy.url, HTTP_PROXY: 'http://127.0.0.1:1' })).toEqual(['GET'])
+  it.each(Object.entries(cases))('%s', (name, { seen }) => {
+    const { requests } = proxies.get(name) as TestProxy
+    expect(requests.map(({ method }) => method)).toEqual(seen)
   })
 
-  it('names no proxy to a CGI script by HTTP_PROXY', async () => {
-    expect(await proxied({ HTTP_PROXY: proxy.url, REQUEST_METHOD: 'GET' })).toEqual([])
+  it('lets every one of these requests succeed', () => {
+    expect(reports).toEqual(Object.keys(cases).map(() => 200))
   })
 
-  it.each(['127.0.0.1', '*', '127.0.0.0/8', '.other.test, 127.0.0.1'])('exempts hosts by NO_PROXY=%s', async (value) => {
-    expect(await proxied({ HTTP_PROXY: proxy.url, NO_PROXY: value })).toEqual([])
-  })
-
-  it('exempts no other hosts', async () => {
-    expect(await proxied({ HTTP_PROXY: proxy.url, no_proxy: 'example.com,10.0.0.0/8' })).toEqual(['GET'])
-  })
-
-  it('is not read with trustEnv: false', async () => {
-    expect(await proxied({ HTTP_PROXY: proxy.url }, { session: { trustEnv: false } })).toEqual([])
-  })
-
-  it('is weaker than proxies of the Session', async () => {
-    const env = { HTTP_PROXY: 'http://127.0.0.1:1' }
-    expect(await proxied(env, { session: { proxies: { http: proxy.url } } })).toEqual(['GET'])
-  })
-
-  it('is weaker than proxies: { http: null } of a request', async () => {
-    expect(await proxied({ HTTP_PROXY: proxy.url }, { request: { proxies: { http: null } } })).toEqual([])
-  })
-
-  it('gives the proxy credentials in its URL', async () => {
-    await proxied({ HTTP_PROXY: proxy.url.replace('//', '//bob:secret@') })
-    expect(JSON.stringify(proxy.requests[0]?.headers)).toContain(`Basic ${Buffer.from('bob:secret').toString('base64')}`)
+  it('gives its credentials to the proxy that it names', () => {
+    const { requests } = proxies.get('gives the credentials in a proxy URL') as TestProxy
+    const basic = `Basic ${Buffer.from('bob:secret').toString('base64')}`
+    expect(requests[0]?.headers).toContainEqual(['Proxy-Authorization', basic])
   })
 })

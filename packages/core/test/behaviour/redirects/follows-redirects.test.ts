@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { InvalidSchema, InvalidURL, LimitExceededError, RequestException, Session, TooManyRedirects, UnrewindableBodyError } from '@entreat/core'
+import {
+  InvalidSchema,
+  InvalidURL,
+  LimitExceededError,
+  RequestException,
+  Session,
+  TooManyRedirects,
+  UnrewindableBodyError,
+} from '@entreat/core'
 import { failureOf, RawServer, reply, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
@@ -20,25 +28,24 @@ function expectedMethod(method: string, status: number): string {
   return 'GET'
 }
 
-test.each(METHODS.flatMap((method) => STATUSES.map((status) => [status, method, expectedMethod(method, status)] as const)))(
-  '%i turns %s into %s (RFC 9110 section 15.4)',
-  async (status, method, expected) => {
-    const path = `/to-${method}-${status}`
-    site().on(path, reply(200))
-    await using session = new Session()
-    const hasBody = method !== 'GET' && method !== 'HEAD'
-    const options = hasBody ? { data: 'body', headers: { 'Content-Type': 'x/y' } } : {}
-    const response = await session.request(method, redirecting(status, path), { ...options, allowRedirects: true })
-    const { body, method: sent } = site().last(path)
-    expect(sent).toBe(expected)
-    expect(response.request.method).toBe(expected)
-    const keepsBody = hasBody && status >= 307
-    expect(body.toString()).toBe(keepsBody ? 'body' : '')
-    expect(site().last(path).header('content-type')).toBe(keepsBody ? 'x/y' : null)
-    expect(site().last(path).header('transfer-encoding')).toBeNull()
-    if (!keepsBody) expect(site().last(path).header('content-length') ?? '0').toBe('0')
-  },
-)
+test.each(
+  METHODS.flatMap((method) => STATUSES.map((status) => [status, method, expectedMethod(method, status)] as const)),
+)('%i turns %s into %s (RFC 9110 section 15.4)', async (status, method, expected) => {
+  const path = `/to-${method}-${status}`
+  site().on(path, reply(200))
+  await using session = new Session()
+  const hasBody = method !== 'GET' && method !== 'HEAD'
+  const options = hasBody ? { data: 'body', headers: { 'Content-Type': 'x/y' } } : {}
+  const response = await session.request(method, redirecting(status, path), { ...options, allowRedirects: true })
+  const { body, method: sent } = site().last(path)
+  expect(sent).toBe(expected)
+  expect(response.request.method).toBe(expected)
+  const keepsBody = hasBody && status >= 307
+  expect(body.toString()).toBe(keepsBody ? 'body' : '')
+  expect(site().last(path).header('content-type')).toBe(keepsBody ? 'x/y' : null)
+  expect(site().last(path).header('transfer-encoding')).toBeNull()
+  if (!keepsBody) expect(site().last(path).header('content-length') ?? '0').toBe('0')
+})
 
 test.each([201, 300, 304, 305, 306, 309])('does not follow a %i with Location', async (status) => {
   await using session = new Session()
@@ -55,7 +62,9 @@ test('does not follow an empty Location', async () => {
 test('says which redirects are permanent', async () => {
   await using session = new Session()
   const permanent = await Promise.all(
-    STATUSES.map(async (status) => (await session.get(redirecting(status, '/get'), { allowRedirects: false })).isPermanentRedirect),
+    STATUSES.map(
+      async (status) => (await session.get(redirecting(status, '/get'), { allowRedirects: false })).isPermanentRedirect,
+    ),
   )
   expect(permanent).toEqual([true, false, false, false, true])
 })
@@ -73,7 +82,10 @@ test.each([
   await using session = new Session()
   const first = `/dir/page`
   site().on(first, reply(302, { Location: location }))
-  if (what === 'a query') site().on(first, (request, response) => reply(request.url === first ? 302 : 200, { Location: location })(request, response))
+  if (what === 'a query')
+    site().on(first, (request, response) =>
+      reply(request.url === first ? 302 : 200, { Location: location })(request, response),
+    )
   const response = await session.get(site().url + first)
   expect(response.request.pathUrl).toBe(target)
 })
@@ -135,7 +147,8 @@ test('keeps the history oldest first, each with its own', async () => {
   const response = await session.get(`${site().url}/redirect/3`)
   const paths = response.history.map(({ request }) => request.pathUrl)
   expect(paths).toEqual(['/redirect/3', '/relative-redirect/2', '/relative-redirect/1'])
-  for (const [index, earlier] of response.history.entries()) expect(earlier.history).toEqual(response.history.slice(0, index))
+  for (const [index, earlier] of response.history.entries())
+    expect(earlier.history).toEqual(response.history.slice(0, index))
 })
 
 test('gives up after maxRedirects, with the last response', async () => {
@@ -176,10 +189,13 @@ test('gives response.next where redirects are not followed', async () => {
   expect(followed.json()).toMatchObject({ args: { next: '1' }, headers: { Authorization: 'Basic dTpw' } })
 })
 
-test.each(['http://host:abc/', 'ftp://x/', ''])('makes no error of a Location %j that it does not follow', async (location) => {
-  await using session = new Session()
-  expect((await session.get(redirecting(302, location), { allowRedirects: false })).statusCode).toBe(302)
-})
+test.each(['http://host:abc/', 'ftp://x/', ''])(
+  'makes no error of a Location %j that it does not follow',
+  async (location) => {
+    await using session = new Session()
+    expect((await session.get(redirecting(302, location), { allowRedirects: false })).statusCode).toBe(302)
+  },
+)
 
 // ── bodies on the way ───────────────────────────────────────────────────────
 
@@ -279,6 +295,9 @@ test('reads two Location lines as one value, as Requests does', async () => {
     socket.write(head.startsWith('GET /start') ? lines : 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
   })
   await using session = new Session()
-  const outcome = await session.get(`${server.url}/start`).then(({ url }) => new URL(url).pathname, (error: unknown) => error)
+  const outcome = await session.get(`${server.url}/start`).then(
+    ({ url }) => new URL(url).pathname,
+    (error: unknown) => error,
+  )
   expect(outcome).toBe('/a,%20/b')
 })

@@ -24,11 +24,17 @@ const CREDENTIALS: Readonly<Record<string, Credential>> = {
   'the Authorization header of the session': { session: { headers: { Authorization: SECRET } }, seen: 'authorization' },
   'session auth': { session: { auth: [SECRET, SECRET] }, seen: 'authorization' },
   'auth of the request': { request: { auth: [SECRET, SECRET] }, seen: 'authorization' },
-  'auth as a function': { request: { auth: (request) => request.headers.set('X-Signature', SECRET) }, seen: 'x-signature' },
+  'auth as a function': {
+    request: { auth: (request) => request.headers.set('X-Signature', SECRET) },
+    seen: 'x-signature',
+  },
   'userinfo of the URL': { userinfo: `user:${SECRET}@`, seen: 'authorization' },
   'the Cookie header': { request: { headers: { Cookie: `a=${SECRET}` } }, seen: 'cookie' },
   'the Cookie header of the session': { session: { headers: { Cookie: `a=${SECRET}` } }, seen: 'cookie' },
-  'the Proxy-Authorization header': { request: { headers: { 'Proxy-Authorization': SECRET } }, seen: 'proxy-authorization' },
+  'the Proxy-Authorization header': {
+    request: { headers: { 'Proxy-Authorization': SECRET } },
+    seen: 'proxy-authorization',
+  },
   'a Host override': { request: { headers: { Host: `${SECRET}.example` } }, seen: 'host' },
   'X-Api-Key': { request: { headers: { 'X-Api-Key': SECRET } }, seen: 'x-api-key' },
   'X-Auth-Token of the session': { session: { headers: { 'X-Auth-Token': SECRET } }, seen: 'x-auth-token' },
@@ -76,7 +82,9 @@ function seenAt(server: TestServer, path: string, header: string): string[] {
 let chains = 0
 const names = Object.keys(CREDENTIALS)
 const places = Object.keys(PLACES)
-const crossings = STATUSES.flatMap((status) => places.flatMap((place) => names.map((name) => [name, place, status] as const)))
+const crossings = STATUSES.flatMap((status) =>
+  places.flatMap((place) => names.map((name) => [name, place, status] as const)),
+)
 
 test.each(crossings)('sends %s not to %s after a %i', async (name, place, status) => {
   const credential = CREDENTIALS[name] as Credential
@@ -192,5 +200,7 @@ test.each([
   const path = `/anything/${++chains}`
   await session.get(redirectTo(from, to + path, 302), { headers: { 'X-Api-Key': SECRET } })
   const [sent] = site().server.requests.filter(({ url }) => url.endsWith(path))
-  expect([sent?.header('authorization'), sent?.header('x-api-key')]).toEqual(keeps ? ['Basic dTpw', SECRET] : [null, null])
+  expect([sent?.header('authorization'), sent?.header('x-api-key')]).toEqual(
+    keeps ? ['Basic dTpw', SECRET] : [null, null],
+  )
 })

@@ -9,7 +9,11 @@ async function* pieces(...texts: string[]): AsyncGenerator<string> {
 }
 
 test.each([
-  ['Content-Length and Transfer-Encoding', { 'Content-Length': '2', 'Transfer-Encoding': 'chunked' }, (): string => 'hi'],
+  [
+    'Content-Length and Transfer-Encoding',
+    { 'Content-Length': '2', 'Transfer-Encoding': 'chunked' },
+    (): string => 'hi',
+  ],
   ['both for a stream', { 'Content-Length': '2', 'Transfer-Encoding': 'chunked' }, () => pieces('hi')],
   ['Transfer-Encoding: chunked for a body of known length', { 'Transfer-Encoding': 'chunked' }, (): string => 'hi'],
   ['Transfer-Encoding: gzip', { 'Transfer-Encoding': 'gzip, chunked' }, () => pieces('hi')],
@@ -26,7 +30,9 @@ test.each([
 })
 
 test('refuses a Content-Length of a GET that has no body', async () => {
-  await expect(request('GET', `${site().url}/get`, { headers: { 'Content-Length': '5' } })).rejects.toThrow(InvalidHeader)
+  await expect(request('GET', `${site().url}/get`, { headers: { 'Content-Length': '5' } })).rejects.toThrow(
+    InvalidHeader,
+  )
 })
 
 test('replaces a Content-Length that is not that of the body', async () => {

@@ -5,7 +5,11 @@ import { reply, useSite } from './support/servers.ts'
 const site = useSite({ tls: false })
 
 /** The header lines that a request sends, but those that name the connection: the HTTP engine writes them itself. */
-async function linesOf(session: Session, headers: ConstructorParameters<typeof Headers>[0], path: string): Promise<string[]> {
+async function linesOf(
+  session: Session,
+  headers: ConstructorParameters<typeof Headers>[0],
+  path: string,
+): Promise<string[]> {
   await session.get(site().on(path, reply(200)), { headers: headers ?? null })
   await session.close()
   return site()
@@ -38,7 +42,14 @@ test('leaves the session as it was when a request removes a header', async () =>
 })
 
 test('sends every line of a name given as pairs', async () => {
-  const lines = await linesOf(new Session(), [['X-Many', '1'], ['X-Many', '2']], '/pairs')
+  const lines = await linesOf(
+    new Session(),
+    [
+      ['X-Many', '1'],
+      ['X-Many', '2'],
+    ],
+    '/pairs',
+  )
   expect(lines.slice(3)).toEqual(['X-Many: 1', 'X-Many: 2'])
 })
 
@@ -48,12 +59,20 @@ test('sends every line of a name given as an array', async () => {
 })
 
 test('sends every line of a name in a Headers', async () => {
-  const headers = new Headers([['X-Many', '1'], ['X-Many', '2']])
+  const headers = new Headers([
+    ['X-Many', '1'],
+    ['X-Many', '2'],
+  ])
   expect((await linesOf(new Session(), headers, '/headers')).slice(3)).toEqual(['X-Many: 1', 'X-Many: 2'])
 })
 
 test('sends every line of a name in the Headers of a session', async () => {
-  const session = new Session({ headers: new Headers([['X-Many', '1'], ['X-Many', '2']]) })
+  const session = new Session({
+    headers: new Headers([
+      ['X-Many', '1'],
+      ['X-Many', '2'],
+    ]),
+  })
   expect((await linesOf(session, {}, '/session-headers')).slice(3)).toEqual(['X-Many: 1', 'X-Many: 2'])
 })
 
@@ -99,7 +118,11 @@ test.each([
 })
 
 /** The query that a request sends. */
-async function queryOf(session: Session['params'], request: Session['params'], url = `${site().url}/get`): Promise<string> {
+async function queryOf(
+  session: Session['params'],
+  request: Session['params'],
+  url = `${site().url}/get`,
+): Promise<string> {
   const own = new Session({ params: session })
   const prepared = await own.prepareRequest(new Request('GET', url, { params: request }))
   return prepared.pathUrl.slice('/get'.length)

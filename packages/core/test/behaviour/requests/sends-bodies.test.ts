@@ -42,21 +42,45 @@ async function* pieces(...texts: (string | Uint8Array)[]): AsyncGenerator<string
 
 test.each<[what: string, data: Data, expected: Sent]>([
   ['a record', { a: 1, b: ['x', 'y z'], c: null }, { body: 'a=1&b=x&b=y+z', type: FORM, length: '13', coding: null }],
-  ['pairs', [['b', 2], ['a', 1], ['b', true]], { body: 'b=2&a=1&b=true', type: FORM, length: '14', coding: null }],
-  ['a URLSearchParams', new URLSearchParams('a=1&a=é'), { body: 'a=1&a=%C3%A9', type: FORM, length: '12', coding: null }],
+  [
+    'pairs',
+    [
+      ['b', 2],
+      ['a', 1],
+      ['b', true],
+    ],
+    { body: 'b=2&a=1&b=true', type: FORM, length: '14', coding: null },
+  ],
+  [
+    'a URLSearchParams',
+    new URLSearchParams('a=1&a=é'),
+    { body: 'a=1&a=%C3%A9', type: FORM, length: '12', coding: null },
+  ],
   ['text', 'héllo', { body: 'héllo', type: null, length: '6', coding: null }],
   ['bytes', new Uint8Array([104, 105]), { body: 'hi', type: null, length: '2', coding: null }],
   ['an ArrayBuffer', new Uint8Array([104, 105]).buffer, { body: 'hi', type: null, length: '2', coding: null }],
-  ['a view that is not of bytes', new Uint16Array([0x6968]) as never, { body: 'hi', type: null, length: '2', coding: null }],
+  [
+    'a view that is not of bytes',
+    new Uint16Array([0x6968]) as never,
+    { body: 'hi', type: null, length: '2', coding: null },
+  ],
   ['a Blob', new Blob(['hi'], { type: 'text/x' }), { body: 'hi', type: 'text/x', length: '2', coding: null }],
   ['a Blob without type', new Blob(['hi']), { body: 'hi', type: null, length: '2', coding: null }],
-  ['a generator', pieces('a', '', new Uint8Array([98]), 'é'), { body: 'abé', type: null, length: null, coding: 'chunked' }],
+  [
+    'a generator',
+    pieces('a', '', new Uint8Array([98]), 'é'),
+    { body: 'abé', type: null, length: null, coding: 'chunked' },
+  ],
   ['a synchronous iterable', new Set(['a', 'b']), { body: 'ab', type: null, length: null, coding: 'chunked' }],
   ['a generator that gives nothing', pieces(), { body: '', type: null, length: null, coding: 'chunked' }],
   ['a web stream', new Blob(['hi']).stream(), { body: 'hi', type: null, length: null, coding: 'chunked' }],
   ['a Node stream', Readable.from(['h', 'i']), { body: 'hi', type: null, length: null, coding: 'chunked' }],
   ['a factory', () => pieces('hi'), { body: 'hi', type: null, length: null, coding: 'chunked' }],
-  ['an asynchronous factory', async () => new Blob(['hi']).stream(), { body: 'hi', type: null, length: null, coding: 'chunked' }],
+  [
+    'an asynchronous factory',
+    async () => new Blob(['hi']).stream(),
+    { body: 'hi', type: null, length: null, coding: 'chunked' },
+  ],
 ])('sends %s', async (_what, data, expected) => {
   expect(await sent({ data })).toEqual(expected)
 })
@@ -90,7 +114,11 @@ test.each<[value: unknown, body: string]>([
   ['', '""'],
   [new Date(0), '"1970-01-01T00:00:00.000Z"'],
 ])('sends %j as JSON', async (json, body) => {
-  expect(await sent({ json })).toMatchObject({ body, type: 'application/json', length: String(Buffer.byteLength(body)) })
+  expect(await sent({ json })).toMatchObject({
+    body,
+    type: 'application/json',
+    length: String(Buffer.byteLength(body)),
+  })
 })
 
 const cycle: { self?: unknown } = {}
@@ -149,12 +177,19 @@ test('lets a body iterator clean up when the request fails', async () => {
       isCleanedUp = true
     }
   }
-  await failureOf(post(site().on('/refuse-upload', (request) => void request.socket.destroy()), { data: endless() }))
+  await failureOf(
+    post(
+      site().on('/refuse-upload', (request) => void request.socket.destroy()),
+      { data: endless() },
+    ),
+  )
   expect(isCleanedUp).toBe(true)
 })
 
 test('refuses a stream of objects', async () => {
-  await expect(post(`${site().url}/post`, { data: [[1], [2]].values() as never })).rejects.toMatchObject({ code: 'ERR_USAGE' })
+  await expect(post(`${site().url}/post`, { data: [[1], [2]].values() as never })).rejects.toMatchObject({
+    code: 'ERR_USAGE',
+  })
 })
 
 test('sends a one-shot body once, and says so the second time', async () => {
@@ -164,7 +199,11 @@ test('sends a one-shot body once, and says so the second time', async () => {
   expect(prepared.isReplayable).toBe(false)
   await session.send(prepared)
   expect(await failureOf(session.send(prepared))).toBeInstanceOf(UnrewindableBodyError)
-  expect(site().received(path).map(({ body }) => body.toString())).toEqual(['once'])
+  expect(
+    site()
+      .received(path)
+      .map(({ body }) => body.toString()),
+  ).toEqual(['once'])
 })
 
 test('opens a factory for every sending', async () => {
@@ -174,5 +213,9 @@ test('opens a factory for every sending', async () => {
   const prepared = await new Request('POST', site().on('/factory', reply(200)), { data }).prepare()
   await session.send(prepared)
   await session.send(prepared)
-  expect(site().received('/factory').map(({ body }) => body.toString())).toEqual(['body 1', 'body 2'])
+  expect(
+    site()
+      .received('/factory')
+      .map(({ body }) => body.toString()),
+  ).toEqual(['body 1', 'body 2'])
 })

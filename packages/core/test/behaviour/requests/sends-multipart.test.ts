@@ -33,20 +33,43 @@ const END = '--B--\r\n'
 test.each<[what: string, files: Files, body: string]>([
   ['content under the name of its field', { f: 'text' }, part('name="f"; filename="f"', 'text')],
   ['bytes', { f: new Uint8Array([104, 105]) }, part('name="f"; filename="f"', 'hi')],
-  ['a Blob with its type', { f: new Blob(['hi'], { type: 'x/y' }) }, part('name="f"; filename="f"', 'hi', 'Content-Type: x/y')],
+  [
+    'a Blob with its type',
+    { f: new Blob(['hi'], { type: 'x/y' }) },
+    part('name="f"; filename="f"', 'hi', 'Content-Type: x/y'),
+  ],
   ['a File with its name', { f: new File(['hi'], 'n.txt') }, part('name="f"; filename="n.txt"', 'hi')],
   ['a filename', { f: ['n.txt', 'hi'] }, part('name="f"; filename="n.txt"', 'hi')],
-  ['a filename and a type', { f: ['n.txt', 'hi', 'x/y'] }, part('name="f"; filename="n.txt"', 'hi', 'Content-Type: x/y')],
-  ['extra headers after the type', { f: ['n', 'hi', 'x/y', { 'X-Z': '1' }] }, part('name="f"; filename="n"', 'hi', 'Content-Type: x/y', 'X-Z: 1')],
+  [
+    'a filename and a type',
+    { f: ['n.txt', 'hi', 'x/y'] },
+    part('name="f"; filename="n.txt"', 'hi', 'Content-Type: x/y'),
+  ],
+  [
+    'extra headers after the type',
+    { f: ['n', 'hi', 'x/y', { 'X-Z': '1' }] },
+    part('name="f"; filename="n"', 'hi', 'Content-Type: x/y', 'X-Z: 1'),
+  ],
   ['no filename for null', { f: [null, 'hi'] }, part('name="f"', 'hi')],
   ['an empty filename', { f: ['', 'hi'] }, part('name="f"; filename=""', 'hi')],
-  ['a repeated field, from pairs', [['f', 'a'], ['f', 'b']], part('name="f"; filename="f"', 'a') + part('name="f"; filename="f"', 'b')],
+  [
+    'a repeated field, from pairs',
+    [
+      ['f', 'a'],
+      ['f', 'b'],
+    ],
+    part('name="f"; filename="f"', 'a') + part('name="f"; filename="f"', 'b'),
+  ],
   ['nothing for null', { f: null, g: 'x' }, part('name="g"; filename="g"', 'x')],
   ['nothing for null content', { f: ['n', null], g: 'x' }, part('name="g"; filename="g"', 'x')],
   ['names with quotes', { 'a"b': ['c"d', 'x'] }, part('name="a%22b"; filename="c%22d"', 'x')],
   ['names with line breaks', { 'a\r\nb': ['c\nX: y', 'x'] }, part('name="a%0D%0Ab"; filename="c%0AX: y"', 'x')],
   ['names beyond ASCII as UTF-8', { ключ: ['файл☃.txt', 'x'] }, part('name="ключ"; filename="файл☃.txt"', 'x')],
-  ['backslashes and percent signs as they are', { 'a\\b%22': ['c\\d', 'x'] }, part('name="a\\b%22"; filename="c\\d"', 'x')],
+  [
+    'backslashes and percent signs as they are',
+    { 'a\\b%22': ['c\\d', 'x'] },
+    part('name="a\\b%22"; filename="c\\d"', 'x'),
+  ],
   ['a one-shot stream', { f: ['n', Readable.from(['h', 'i'])] }, part('name="f"; filename="n"', 'hi')],
   ['a factory', { f: ['n', () => Readable.from(['h', 'i'])] }, part('name="f"; filename="n"', 'hi')],
 ])('sends %s', async (_what, files, body) => {
@@ -70,7 +93,9 @@ test('sends files rather than json', async () => {
 test('sends a file stream under its base name, with the length of the whole', async () => {
   const path = join(folder, 'note.txt')
   writeFileSync(path, 'from disk')
-  expect(await bodyOf({ files: { f: createReadStream(path) } })).toBe(part('name="f"; filename="note.txt"', 'from disk') + END)
+  expect(await bodyOf({ files: { f: createReadStream(path) } })).toBe(
+    part('name="f"; filename="note.txt"', 'from disk') + END,
+  )
   expect(site().last(`/form-${posts}`).header('content-length')).not.toBeNull()
 })
 
@@ -83,7 +108,9 @@ test('sends a FormData as data', async () => {
   const form = new FormData()
   form.append('a', '1')
   form.append('f', new Blob(['hi'], { type: 'x/y' }), 'n.txt')
-  expect(await bodyOf({ data: form })).toBe(part('name="a"', '1') + part('name="f"; filename="n.txt"', 'hi', 'Content-Type: x/y') + END)
+  expect(await bodyOf({ data: form })).toBe(
+    part('name="a"', '1') + part('name="f"; filename="n.txt"', 'hi', 'Content-Type: x/y') + END,
+  )
 })
 
 test('makes a boundary of 32 hexadecimal digits, new for each form', async () => {
@@ -96,16 +123,17 @@ test('makes a boundary of 32 hexadecimal digits, new for each form', async () =>
   expect(types[0]).not.toBe(types[1])
 })
 
-test.each(['multipart/form-data; boundary="a b"', 'multipart/form-data; charset=utf-8; boundary=xyz', 'Multipart/Form-Data; Boundary=xyz'])(
-  'writes the body with the boundary of %s (RFC 2046 section 5.1.1)',
-  async (type) => {
-    const path = `/own-boundary-${++posts}`
-    await post(site().on(path, reply(200)), { files: { f: 'x' }, headers: { 'Content-Type': type } })
-    const boundary = /boundary="?([^"]+)/i.exec(type)?.[1] as string
-    expect(site().last(path).header('content-type')).toBe(type)
-    expect(site().last(path).body.toString()).toMatch(new RegExp(`^--${boundary}\r\n[^]*\r\n--${boundary}--\r\n$`))
-  },
-)
+test.each([
+  'multipart/form-data; boundary="a b"',
+  'multipart/form-data; charset=utf-8; boundary=xyz',
+  'Multipart/Form-Data; Boundary=xyz',
+])('writes the body with the boundary of %s (RFC 2046 section 5.1.1)', async (type) => {
+  const path = `/own-boundary-${++posts}`
+  await post(site().on(path, reply(200)), { files: { f: 'x' }, headers: { 'Content-Type': type } })
+  const boundary = /boundary="?([^"]+)/i.exec(type)?.[1] as string
+  expect(site().last(path).header('content-type')).toBe(type)
+  expect(site().last(path).body.toString()).toMatch(new RegExp(`^--${boundary}\r\n[^]*\r\n--${boundary}--\r\n$`))
+})
 
 test('never sends a multipart body under a type that does not tell its boundary', async () => {
   const path = '/no-boundary'

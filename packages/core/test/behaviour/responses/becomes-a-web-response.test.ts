@@ -8,7 +8,13 @@ test('has status, headers, URL and body of the original', async () => {
   await using session = new Session()
   const web = (await session.get(`${site().url}/redirect/1#frag`)).toWeb()
   expect(web).toBeInstanceOf(globalThis.Response)
-  expect([web.status, web.statusText, web.ok, web.redirected, web.url]).toEqual([200, 'OK', true, true, `${site().url}/get`])
+  expect([web.status, web.statusText, web.ok, web.redirected, web.url]).toEqual([
+    200,
+    'OK',
+    true,
+    true,
+    `${site().url}/get`,
+  ])
   expect(web.headers.get('content-type')).toBe('application/json')
   expect(await web.json()).toMatchObject({ url: `${site().url}/get` })
 })
@@ -63,7 +69,9 @@ test('has no body for HEAD', async () => {
 })
 
 test.each([600, 999])('keeps a status beyond 599: %i', async (status) => {
-  await using server = await RawServer.start((socket) => void socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 2\r\n\r\nok`))
+  await using server = await RawServer.start(
+    (socket) => void socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 2\r\n\r\nok`),
+  )
   await using session = new Session()
   const web = (await session.get(server.url)).toWeb()
   expect([web.status, await web.text()]).toEqual([status, 'ok'])

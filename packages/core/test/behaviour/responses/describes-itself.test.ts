@@ -1,36 +1,63 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { HTTPError, InvalidJSONError, JSONDecodeError, Response, Session, type StandardSchemaV1, UsageError } from '@entreat/core'
+import {
+  HTTPError,
+  InvalidJSONError,
+  JSONDecodeError,
+  type Response,
+  Session,
+  type StandardSchemaV1,
+  UsageError,
+} from '@entreat/core'
 import { failureOf, RawServer, reply, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
 let paths = 0
 
 /** A response with a status, headers and a body. */
-async function answered(statusCode: number, headers: Record<string, string | string[]> = {}, body: string | Buffer = ''): Promise<Response> {
-  const url = site().on(`/answer-${++paths}`, (_request, response) => void response.writeHead(statusCode, headers).end(body))
+async function answered(
+  statusCode: number,
+  headers: Record<string, string | string[]> = {},
+  body: string | Buffer = '',
+): Promise<Response> {
+  const url = site().on(
+    `/answer-${++paths}`,
+    (_request, response) => void response.writeHead(statusCode, headers).end(body),
+  )
   await using session = new Session()
   return await session.get(url, { allowRedirects: false })
 }
 
-test.each([[200, true], [204, true], [304, true], [399, true], [400, false], [404, false], [500, false], [599, false], [600, true], [999, true]])(
-  'says whether %i is ok: %s',
-  async (status, ok) => {
-    await using server = await RawServer.start((socket) => void socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`))
-    await using session = new Session()
-    const response = await session.get(server.url)
-    expect([response.statusCode, response.ok]).toEqual([status, ok])
-    if (ok) expect(response.raiseForStatus()).toBe(response)
-    else expect(() => response.raiseForStatus()).toThrow(HTTPError)
-  },
-)
+test.each([
+  [200, true],
+  [204, true],
+  [304, true],
+  [399, true],
+  [400, false],
+  [404, false],
+  [500, false],
+  [599, false],
+  [600, true],
+  [999, true],
+])('says whether %i is ok: %s', async (status, ok) => {
+  await using server = await RawServer.start(
+    (socket) => void socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`),
+  )
+  await using session = new Session()
+  const response = await session.get(server.url)
+  expect([response.statusCode, response.ok]).toEqual([status, ok])
+  if (ok) expect(response.raiseForStatus()).toBe(response)
+  else expect(() => response.raiseForStatus()).toThrow(HTTPError)
+})
 
 test.each([
   [404, 'Nicht da', '404 Client Error: Nicht da for url: '],
   [503, 'Gone Fishing', '503 Server Error: Gone Fishing for url: '],
   [418, '', '418 Client Error:  for url: '],
 ])('raises %i %s as Requests words it, without secrets', async (status, reason, message) => {
-  await using server = await RawServer.start((socket) => void socket.end(`HTTP/1.1 ${status} ${reason}\r\nContent-Length: 0\r\n\r\n`))
+  await using server = await RawServer.start(
+    (socket) => void socket.end(`HTTP/1.1 ${status} ${reason}\r\nContent-Length: 0\r\n\r\n`),
+  )
   await using session = new Session()
   const url = `${server.url.replace('//', '//user:s3cret@')}/x?token=s3cret&a=1`
   const response = await session.get(url)
@@ -101,29 +128,35 @@ test('asks detectEncoding where no charset is named', async () => {
   expect([response.encoding, response.apparentEncoding, response.text]).toEqual([null, 'windows-1251', 'П'])
 })
 
-test.each(['utf-8', 'utf-16le', 'utf-16be', 'utf-32le', 'utf-32be'])('finds JSON in %s that nobody declared (RFC 8259 section 8.1)', async (encoding) => {
-  const units = encoding.startsWith('utf-32') ? 4 : encoding.startsWith('utf-16') ? 2 : 1
-  const characters = [...'{"a":1}'].map((character) => {
-    const unit = Buffer.alloc(units)
-    unit[encoding.endsWith('be') ? units - 1 : 0] = character.charCodeAt(0)
-    return unit
-  })
-  expect((await answered(200, {}, Buffer.concat(characters))).json()).toEqual({ a: 1 })
-})
+test.each(['utf-8', 'utf-16le', 'utf-16be', 'utf-32le', 'utf-32be'])(
+  'finds JSON in %s that nobody declared (RFC 8259 section 8.1)',
+  async (encoding) => {
+    const units = encoding.startsWith('utf-32') ? 4 : encoding.startsWith('utf-16') ? 2 : 1
+    const characters = Array.from('{"a":1}', (character) => {
+      const unit = Buffer.alloc(units)
+      unit[encoding.endsWith('be') ? units - 1 : 0] = character.charCodeAt(0)
+      return unit
+    })
+    expect((await answered(200, {}, Buffer.concat(characters))).json()).toEqual({ a: 1 })
+  },
+)
 
-test.each(['', 'not json', '{"a":', '<html>s3cret</html>', 'NaN'])('raises JSONDecodeError for %j, and repeats none of it', async (body) => {
-  const response = await answered(200, { 'Content-Type': 'text/html' }, body)
-  let error: unknown
-  try {
-    response.json()
-  } catch (thrown) {
-    error = thrown
-  }
-  expect(error).toBeInstanceOf(JSONDecodeError)
-  expect(error).toBeInstanceOf(InvalidJSONError)
-  expect(error).toMatchObject({ doc: body, response, code: 'ERR_JSON_DECODE' })
-  expect(inspect(error, { depth: 5 })).not.toContain('s3cret')
-})
+test.each(['', 'not json', '{"a":', '<html>s3cret</html>', 'NaN'])(
+  'raises JSONDecodeError for %j, and repeats none of it',
+  async (body) => {
+    const response = await answered(200, { 'Content-Type': 'text/html' }, body)
+    let error: unknown
+    try {
+      response.json()
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toBeInstanceOf(JSONDecodeError)
+    expect(error).toBeInstanceOf(InvalidJSONError)
+    expect(error).toMatchObject({ doc: body, response, code: 'ERR_JSON_DECODE' })
+    expect(inspect(error, { depth: 5 })).not.toContain('s3cret')
+  },
+)
 
 test('lets __proto__ in JSON reach no prototype', async () => {
   const value = (await answered(200, {}, '{"__proto__":{"polluted":1}}')).json<{ polluted?: number }>()
@@ -170,7 +203,9 @@ test('passes what a schema throws through unchanged', async () => {
 
 test('skips responses of 1xx (RFC 9110 section 15.2)', async () => {
   const early = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n'
-  await using server = await RawServer.start((socket) => void socket.end(`${early}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`))
+  await using server = await RawServer.start(
+    (socket) => void socket.end(`${early}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`),
+  )
   await using session = new Session()
   const response = await session.get(server.url)
   expect([response.statusCode, response.text, response.headers.has('link')]).toEqual([200, 'ok', false])
@@ -178,9 +213,17 @@ test('skips responses of 1xx (RFC 9110 section 15.2)', async () => {
 
 test('shows itself without secrets', async () => {
   await using session = new Session({ auth: ['user', 's3cret'], headers: { 'X-Api-Key': 's3cret' } })
-  const response = await session.get(site().on('/shown', reply(200, { 'Set-Cookie': 'a=s3cret' })), { params: { token: 's3cret' } })
-  const shown = inspect(response, { depth: 10, showHidden: true }) + JSON.stringify(response) + inspect(response.headers) + inspect(response.cookies)
+  const response = await session.get(site().on('/shown', reply(200, { 'Set-Cookie': 'a=s3cret' })), {
+    params: { token: 's3cret' },
+  })
+  const shown =
+    inspect(response, { depth: 10, showHidden: true }) +
+    JSON.stringify(response) +
+    inspect(response.headers) +
+    inspect(response.cookies)
   expect(shown).not.toContain('s3cret')
   const { request } = response
-  expect(inspect(request, { depth: 10, showHidden: true }) + JSON.stringify(request) + inspect(request.headers)).not.toMatch(/s3cret|dXNlcjpzM2NyZXQ=/)
+  expect(
+    inspect(request, { depth: 10, showHidden: true }) + JSON.stringify(request) + inspect(request.headers),
+  ).not.toMatch(/s3cret|dXNlcjpzM2NyZXQ=/)
 })

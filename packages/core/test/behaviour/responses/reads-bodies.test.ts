@@ -1,19 +1,32 @@
 import { expect, test } from 'vitest'
-import { ChunkedEncodingError, ContentNotReadError, LimitExceededError, ReadTimeout, Response, Session, StreamConsumedError, UsageError } from '@entreat/core'
-import { failureOf, RawServer, reply, useSite } from '../requests/support/servers.ts'
+import {
+  ChunkedEncodingError,
+  ContentNotReadError,
+  LimitExceededError,
+  ReadTimeout,
+  Response,
+  Session,
+  StreamConsumedError,
+  UsageError,
+} from '@entreat/core'
+import { failureOf, RawServer, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
 let paths = 0
 
 /** A URL that answers with some text. */
 function serving(body: string | Buffer, headers: Record<string, string> = {}): string {
-  return site().on(`/body-${++paths}`, (_request, response) => void response.writeHead(200, { 'Content-Length': body.length, ...headers }).end(body))
+  return site().on(
+    `/body-${++paths}`,
+    (_request, response) => void response.writeHead(200, { 'Content-Length': body.length, ...headers }).end(body),
+  )
 }
 
 /** A URL that answers in chunks, each in a piece of its own. */
 function chunked(...pieces: string[]): string {
   return site().on(`/chunked-${++paths}`, async (_request, response) => {
-    for (const piece of pieces) await new Promise<void>((resolve) => void response.write(piece, () => setImmediate(resolve)))
+    for (const piece of pieces)
+      await new Promise<void>((resolve) => void response.write(piece, () => setImmediate(resolve)))
     response.end()
   })
 }
@@ -30,7 +43,9 @@ function texts(pieces: readonly Buffer[]): string[] {
 
 test('has content, text and JSON at once where it is not streamed', async () => {
   await using session = new Session()
-  const response = await session.get(serving('{"a":"é"}', { 'Content-Type': 'application/json', 'Content-Length': '10' }))
+  const response = await session.get(
+    serving('{"a":"é"}', { 'Content-Type': 'application/json', 'Content-Length': '10' }),
+  )
   expect(response.content).toBeInstanceOf(Buffer)
   expect([response.text, response.json()]).toEqual(['{"a":"é"}', { a: 'é' }])
   expect(await response.json()).toEqual({ a: 'é' })
@@ -138,7 +153,9 @@ test('decodes text while it arrives, characters cut in two included', async () =
 
 test('ends text that was cut off with U+FFFD', async () => {
   await using session = new Session()
-  const response = await session.get(serving(Buffer.from('é').subarray(0, 1), { 'Content-Type': 'text/plain; charset=utf-8' }))
+  const response = await session.get(
+    serving(Buffer.from('é').subarray(0, 1), { 'Content-Type': 'text/plain; charset=utf-8' }),
+  )
   expect(await all(response.iterContent(null, { decodeUnicode: true }))).toEqual(['\ufffd'])
 })
 
@@ -230,14 +247,17 @@ test('raw fails where the body breaks off', async () => {
   expect(await failureOf(all(response.raw))).toBeInstanceOf(ChunkedEncodingError)
 })
 
-test.each(['/truncated', '/truncated?chunked=true'])('refuses a body that ends early: %s (RFC 9112 section 8)', async (path) => {
-  await using session = new Session()
-  expect(await failureOf(session.get(site().url + path))).toBeInstanceOf(ChunkedEncodingError)
-  const response = await session.get(site().url + path, { stream: true })
-  const error = await failureOf(all(response))
-  expect(error).toBeInstanceOf(ChunkedEncodingError)
-  expect(error).toMatchObject({ response: { statusCode: 200 }, request: { method: 'GET' } })
-})
+test.each(['/truncated', '/truncated?chunked=true'])(
+  'refuses a body that ends early: %s (RFC 9112 section 8)',
+  async (path) => {
+    await using session = new Session()
+    expect(await failureOf(session.get(site().url + path))).toBeInstanceOf(ChunkedEncodingError)
+    const response = await session.get(site().url + path, { stream: true })
+    const error = await failureOf(all(response))
+    expect(error).toBeInstanceOf(ChunkedEncodingError)
+    expect(error).toMatchObject({ response: { statusCode: 200 }, request: { method: 'GET' } })
+  },
+)
 
 test('says so where a body stalls', async () => {
   await using session = new Session({ timeout: { read: 50 } })
@@ -254,17 +274,23 @@ test('decides by Transfer-Encoding where there is a Content-Length too (RFC 9112
   const both = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
   await using server = await RawServer.start((socket) => void socket.end(both))
   await using session = new Session()
-  const outcome = await session.get(server.url).then(({ text }) => text, (error: unknown) => (error as { code: string }).code)
+  const outcome = await session.get(server.url).then(
+    ({ text }) => text,
+    (error: unknown) => (error as { code: string }).code,
+  )
   expect(outcome).toMatch(/^(?:hello|ERR_[A-Z_]+)$/)
 })
 
-test.each([0, 10, 1000, 100_000])('reads no more than decodedBytes of a body of 100,001 bytes: %i', async (decodedBytes) => {
-  await using session = new Session({ limits: { decodedBytes } })
-  const url = serving('x'.repeat(100_001))
-  expect(await failureOf(session.get(url))).toBeInstanceOf(LimitExceededError)
-  const response = await session.get(url, { stream: true })
-  expect(await failureOf(response.read())).toBeInstanceOf(LimitExceededError)
-})
+test.each([0, 10, 1000, 100_000])(
+  'reads no more than decodedBytes of a body of 100,001 bytes: %i',
+  async (decodedBytes) => {
+    await using session = new Session({ limits: { decodedBytes } })
+    const url = serving('x'.repeat(100_001))
+    expect(await failureOf(session.get(url))).toBeInstanceOf(LimitExceededError)
+    const response = await session.get(url, { stream: true })
+    expect(await failureOf(response.read())).toBeInstanceOf(LimitExceededError)
+  },
+)
 
 test.each([0, 10])('reads no more than decodedBytes of a body that came with its head: %i', async (decodedBytes) => {
   await using session = new Session({ limits: { decodedBytes } })

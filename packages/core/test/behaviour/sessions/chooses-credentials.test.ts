@@ -85,7 +85,11 @@ test('uses a changed session.auth from the next request on', async () => {
 
 test('serves with session auth only the origin of baseUrl', async () => {
   vi.stubEnv('NETRC', join(folder, 'none'))
-  await using session = new Session({ baseUrl: `${site().url}/api/`, auth: ['a', 'a'], headers: { 'X-Api-Key': 'key' } })
+  await using session = new Session({
+    baseUrl: `${site().url}/api/`,
+    auth: ['a', 'a'],
+    headers: { 'X-Api-Key': 'key' },
+  })
   await session.get('/headers')
   expect(site().last('/headers').header('authorization')).toBe(basic('a:a'))
   expect(site().last('/headers').header('x-api-key')).toBe('key')

@@ -30,7 +30,12 @@ test('comes back from JSON with its scalar settings', () => {
   const restored = throughJson(session)
   expect(restored.baseUrl).toBe('https://api.example/v1/')
   expect(restored.timeout).toEqual({ connect: 1, read: null, write: null, pool: null, total: 5 })
-  expect([restored.verify, restored.stream, restored.maxRedirects, restored.trustEnv]).toEqual(['/etc/ca.pem', true, 3, false])
+  expect([restored.verify, restored.stream, restored.maxRedirects, restored.trustEnv]).toEqual([
+    '/etc/ca.pem',
+    true,
+    3,
+    false,
+  ])
   expect(restored.sensitiveHeaders).toEqual(['X-Own'])
 })
 
@@ -78,14 +83,25 @@ test('takes every option as a property from the next request on', async () => {
   session.retry = 1
   const told = (await session.get('/get')).json<{ args: object; headers: Record<string, string> }>()
   expect(told).toMatchObject({ args: { later: '1' }, headers: { 'X-Later': '1', Cookie: 'later=1' } })
-  expect([session.timeout.connect, session.timeout.read, session.limits.codings, session.retry?.total]).toEqual([5000, 5000, 1, 1])
+  expect([session.timeout.connect, session.timeout.read, session.limits.codings, session.retry?.total]).toEqual([
+    5000, 5000, 1, 1,
+  ])
   await expect(session.get('/redirect/1')).rejects.toMatchObject({ code: 'ERR_TOO_MANY_REDIRECTS' })
 })
 
 test('has the defaults of Requests, and safe timeouts', () => {
-  const { auth, proxyAuth, stream, verify, cert, maxRedirects, trustEnv, timeout, retry, headers, params } = new Session()
+  const { auth, proxyAuth, stream, verify, cert, maxRedirects, trustEnv, timeout, retry, headers, params } =
+    new Session()
   expect({ auth, proxyAuth, stream, verify, cert, maxRedirects, trustEnv, retry, params }).toEqual({
-    auth: null, proxyAuth: null, stream: false, verify: true, cert: null, maxRedirects: 30, trustEnv: true, retry: null, params: null,
+    auth: null,
+    proxyAuth: null,
+    stream: false,
+    verify: true,
+    cert: null,
+    maxRedirects: 30,
+    trustEnv: true,
+    retry: null,
+    params: null,
   })
   expect(timeout).toEqual({ connect: 10_000, read: 60_000, write: null, pool: null, total: null })
   expect([...headers.keys()]).toEqual(['User-Agent', 'Accept-Encoding', 'Accept'])

@@ -21,7 +21,12 @@ function authorizations(path: string): (string | null)[] {
 }
 
 test('prepareRequest() gives every default of the session', async () => {
-  await using session = new Session({ headers: { 'X-S': '1' }, params: { s: 1 }, auth: ['u', 'p'], cookies: { c: '1' } })
+  await using session = new Session({
+    headers: { 'X-S': '1' },
+    params: { s: 1 },
+    auth: ['u', 'p'],
+    cookies: { c: '1' },
+  })
   const prepared = await session.prepareRequest(new Request('get', `${site().url}/get#f`, { params: { r: 2 } }))
   expect(prepared.method).toBe('GET')
   expect(prepared.url).toBe(`${site().url}/get?s=1&r=2#f`)
@@ -103,14 +108,21 @@ test('sends the cookies of the moment with an untouched prepared request', async
 })
 
 test('leaves a prepared request as it was when it is sent', async () => {
-  await using session = new Session({ auth: new Counting(), hooks: { request: (sent) => sent.headers.append('X-Hook', '1') } })
+  await using session = new Session({
+    auth: new Counting(),
+    hooks: { request: (sent) => sent.headers.append('X-Hook', '1') },
+  })
   const prepared = await new Request('GET', site().on('/same', reply(200)), { auth: new Counting() }).prepare()
   prepared.hooks = (await session.prepareRequest(new Request('GET', site().url))).hooks
   const before = [...prepared.headers.items()]
   await session.send(prepared)
   await session.send(prepared)
   expect([...prepared.headers.items()]).toEqual(before)
-  expect(site().received('/same').map((request) => request.header('x-hook'))).toEqual(['1', '1'])
+  expect(
+    site()
+      .received('/same')
+      .map((request) => request.header('x-hook')),
+  ).toEqual(['1', '1'])
 })
 
 test('a copy shares nothing that can be changed', async () => {

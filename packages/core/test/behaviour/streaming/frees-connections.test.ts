@@ -100,14 +100,20 @@ describe('a connection is free again after', () => {
     ['a Digest challenge', { auth: ['user', 'passwd'] }],
     ['a retried status', { retry: new Retry({ total: 2, statusForcelist: [404, 401], backoffMs: 1 }) }],
   ])('%s', async (_what, options) => {
-    await within(3000, session.get(`${server.url}/digest-auth/auth/user/passwd`, options).catch(() => null))
+    await within(
+      3000,
+      session.get(`${server.url}/digest-auth/auth/user/passwd`, options).catch(() => null),
+    )
     expect(await free()).toBe(200)
   })
 
   it('a bound scheme whose status is retried', async () => {
     await using bound = await SocketAuthServer.start()
     const retry = new Retry({ total: 3, statusForcelist: [401], backoffMs: 1 })
-    await within(3000, session.get(bound.url, { auth: new SocketAuth('u-n-k'), retry }).catch(() => null))
+    await within(
+      3000,
+      session.get(bound.url, { auth: new SocketAuth('u-n-k'), retry }).catch(() => null),
+    )
     expect((await within(3000, session.get(`${bound.url}/open`))).text).toBe('open')
   })
 
@@ -161,9 +167,7 @@ describe('a connection is free again after', () => {
       done === undefined ? Promise.reject(full) : done(full),
     )
     await using setting = await RawServer.start(({ head }) =>
-      head.includes('/free')
-        ? reply('free')
-        : 'HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 1000\r\n\r\nsome',
+      head.includes('/free') ? reply('free') : 'HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 1000\r\n\r\nsome',
     )
     session.cookies = new ToughJar(store)
     const error = await within(2000, rejection(session.get(setting.url, { stream: true })))

@@ -154,7 +154,11 @@ describe('memory', () => {
 
   it.each(['down', 'up'])('stays flat over 200 MiB %s', async (way) => {
     const nodeOptions = ['--expose-gc']
-    const { reports, stderr } = await runChild(script, { input: { url: server.url, way }, nodeOptions, limitMs: 19_000 })
+    const { reports, stderr } = await runChild(script, {
+      input: { url: server.url, way },
+      nodeOptions,
+      limitMs: 19_000,
+    })
     expect(stderr).toBe('')
     const [{ done, grownMib }] = reports as [{ done: number; grownMib: number }]
     expect(done).toBe(200)

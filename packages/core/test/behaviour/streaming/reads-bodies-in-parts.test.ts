@@ -164,7 +164,9 @@ describe('an unread streamed response', () => {
 
   it('that is redirected away from frees its connection', async () => {
     await using redirecting = await RawServer.start(({ head }) =>
-      head.includes('/end') ? reply('end') : `HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: ${SIZE}\r\n\r\n${'x'.repeat(SIZE)}`,
+      head.includes('/end')
+        ? reply('end')
+        : `HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: ${SIZE}\r\n\r\n${'x'.repeat(SIZE)}`,
     )
     const response = await within(3000, session.get(redirecting.url, { stream: true }))
     expect((await response.read()).toString()).toBe('end')

@@ -47,7 +47,7 @@ interface SocketState {
 }
 
 /** What a server does that authenticates sockets. */
-export class SocketGate {
+class SocketGate {
   readonly #states = new WeakMap<Socket, SocketState>()
   /** Requests, refused ones included. */
   requestCount = 0

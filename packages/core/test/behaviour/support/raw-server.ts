@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { testCertificates } from '@entreat/testkit'
 
 /** One request as a raw server saw it. */
-export interface RawRequest {
+interface RawRequest {
   /** Request line and headers, without the empty line. */
   readonly head: string
   readonly body: Buffer

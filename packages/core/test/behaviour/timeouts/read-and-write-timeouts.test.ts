@@ -108,7 +108,10 @@ describe('timeout.read', () => {
 
   it('holds for the legs of a redirect one by one', async () => {
     const target = await dripping([reply('there')], 100)
-    await using first = await dripping([`HTTP/1.1 302 Found\r\nLocation: ${target.url}\r\nContent-Length: 0\r\n\r\n`], 100)
+    await using first = await dripping(
+      [`HTTP/1.1 302 Found\r\nLocation: ${target.url}\r\nContent-Length: 0\r\n\r\n`],
+      100,
+    )
     const response = await session.get(first.url, { timeout: { read: 180 } })
     await target.close()
     expect(response.text).toBe('there')

@@ -40,7 +40,9 @@ describe('timeout.total ends', () => {
   const timeout = { total: 150 }
 
   it('a request whose scheme never signs it', async () => {
-    await timedOut(session.get(`${server.url}/get`, { timeout, auth: never as unknown as (r: PreparedRequest) => void }))
+    await timedOut(
+      session.get(`${server.url}/get`, { timeout, auth: never as unknown as (r: PreparedRequest) => void }),
+    )
   })
 
   it('a request whose request hook never returns', async () => {
@@ -128,10 +130,7 @@ describe('timeout.total ends', () => {
 
   it('a chain of redirects', async () => {
     await using loop = await RawServer.start(({ socket }) => {
-      const timer = setTimeout(
-        () => socket.write('HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n'),
-        30,
-      )
+      const timer = setTimeout(() => socket.write('HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n'), 30)
       socket.once('close', () => clearTimeout(timer))
     })
     await timedOut(session.get(loop.url, { timeout }))

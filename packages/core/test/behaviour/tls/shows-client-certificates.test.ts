@@ -1,12 +1,12 @@
 import { type Cert, Session, SSLError, UsageError } from '@entreat/core'
 import { testCertificates, TestServer } from '@entreat/testkit'
 import { createPrivateKey } from 'node:crypto'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { failure, within } from '../support/failure.ts'
+import { CLIENT_PFX, CLIENT_PFX_PASSPHRASE } from './client-certificate.ts'
 
 const { ca, client, untrustedClient } = testCertificates()
 let server: TestServer
@@ -24,8 +24,14 @@ beforeAll(async () => {
   writeFileSync(path('cert.pem'), client.cert)
   writeFileSync(path('key.pem'), client.key)
   writeFileSync(path('both.pem'), client.cert + client.key)
-  const locked = createPrivateKey(client.key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' })
+  const locked = createPrivateKey(client.key).export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: 'open',
+  })
   writeFileSync(path('locked.pem'), locked)
+  writeFileSync(path('client.p12'), CLIENT_PFX)
 })
 
 afterAll(async () => {
@@ -58,18 +64,15 @@ describe('cert', () => {
     expect(await shown(cert())).toBe('entreat test client')
   })
 
-  it('is taken as { pfx, passphrase }', async ({ skip }) => {
-    try {
-      const args = ['pkcs12', '-export', '-in', path('cert.pem'), '-inkey', path('key.pem'), '-out', path('client.p12')]
-      execFileSync('openssl', [...args, '-passout', 'pass:open'], { stdio: 'ignore' })
-    } catch {
-      return skip('needs the openssl command to make a PFX file')
-    }
-    expect(await shown({ pfx: path('client.p12'), passphrase: 'open' })).toBe('entreat test client')
-    expect(await shown({ pfx: readFileSync(path('client.p12')), passphrase: 'open' })).toBe('entreat test client')
+  it('is taken as { pfx, passphrase }', async () => {
+    expect(await shown({ pfx: CLIENT_PFX, passphrase: CLIENT_PFX_PASSPHRASE })).toBe('entreat test client')
+    expect(await shown({ pfx: path('client.p12'), passphrase: CLIENT_PFX_PASSPHRASE })).toBe('entreat test client')
+  })
+
+  it('as { pfx } with a wrong passphrase is an SSLError', async () => {
     await using session = new Session({ trustEnv: false, verify: ca })
-    const wrong = { pfx: path('client.p12'), passphrase: 'shut' }
-    expect(await failure(session.get(`${server.httpsUrl}/get`, { cert: wrong }))).toBeInstanceOf(SSLError)
+    const cert = { pfx: CLIENT_PFX, passphrase: 'shut' }
+    expect(await failure(session.get(`${server.httpsUrl}/get`, { cert }))).toBeInstanceOf(SSLError)
   })
 
   it.each<[string, () => Cert]>([

@@ -107,10 +107,13 @@ describe('the name that TLS is done for', () => {
   async function sniFor(urlOf: (port: number) => string, options: RequestOptions = {}): Promise<Named> {
     const seen: Named = { sni: null }
     const { server } = testCertificates()
-    await using raw = await RawServer.start(({ socket }) => {
-      seen.sni = (socket as unknown as { servername: string | false }).servername
-      return reply('ok')
-    }, { tls: server })
+    await using raw = await RawServer.start(
+      ({ socket }) => {
+        seen.sni = (socket as unknown as { servername: string | false }).servername
+        return reply('ok')
+      },
+      { tls: server },
+    )
     await using own = new Session({ trustEnv: false, verify: ca })
     await own.get(urlOf(raw.port), options)
     return seen
@@ -141,45 +144,49 @@ describe('the name that TLS is done for', () => {
 })
 
 describe('the environment', () => {
+  let outcomes: Map<string, unknown>
+
   const script = `
-    const session = new core.Session(input.session)
-    const call = session.get(input.url, input.request)
-    report(await call.then(({ statusCode }) => statusCode, ({ name }) => name))
-    await session.close()`
+    for (const { name, env, session, request } of input.cases) {
+      Object.assign(process.env, env)
+      const own = new core.Session(session)
+      report([name, await own.get(input.url, request).then(({ statusCode }) => statusCode, (error) => error.name)])
+      await own.close()
+      for (const key of Object.keys(env)) delete process.env[key]
+    }`
 
-  async function outcome(env: Record<string, string>, given: { session?: object; request?: object } = {}): Promise<unknown> {
+  // One process goes through all cases.
+  beforeAll(async () => {
+    const own = { REQUESTS_CA_BUNDLE: join(folder, 'ca.pem') }
+    const foreign = { REQUESTS_CA_BUNDLE: join(folder, 'other.pem') }
+    const cases = [
+      { name: 'REQUESTS_CA_BUNDLE', env: own },
+      { name: 'CURL_CA_BUNDLE', env: { CURL_CA_BUNDLE: join(folder, 'ca.pem') } },
+      { name: 'both', env: { ...own, CURL_CA_BUNDLE: join(folder, 'other.pem') } },
+      { name: 'empty', env: { REQUESTS_CA_BUNDLE: '', CURL_CA_BUNDLE: join(folder, 'ca.pem') } },
+      { name: 'trustEnv: false', env: own, session: { trustEnv: false } },
+      { name: 'session', env: own, session: { verify: join(folder, 'other.pem') } },
+      { name: 'request', env: foreign, request: { verify: ca } },
+      { name: 'missing', env: { REQUESTS_CA_BUNDLE: '/nowhere/ca.pem' } },
+      { name: 'verify: false', env: foreign, session: { verify: false } },
+    ]
     const url = `${(servers.get('valid') as TestServer).httpsUrl}/get`
-    const { reports } = await runChild(script, { env, input: { url, ...given } })
-    return reports[0]
-  }
-
-  it.each(['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'])('names authorities by %s', async (name) => {
-    expect(await outcome({ [name]: join(folder, 'ca.pem') })).toBe(200)
+    const { reports } = await runChild(script, { input: { url, cases } })
+    outcomes = new Map(reports as [string, unknown][])
   })
 
-  it('is not read with trustEnv: false', async () => {
-    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'ca.pem') }, { session: { trustEnv: false } })).toBe(
-      'SSLError',
-    )
-  })
-
-  it('is weaker than verify of the Session', async () => {
-    const session = { verify: join(folder, 'other.pem') }
-    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'ca.pem') }, { session })).toBe('SSLError')
-  })
-
-  it('is weaker than verify of the request', async () => {
-    const request = { verify: ca }
-    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'other.pem') }, { request })).toBe(200)
-  })
-
-  it('that names a bundle that is not there is a UsageError', async () => {
-    expect(await outcome({ REQUESTS_CA_BUNDLE: '/nowhere/ca.pem' })).toBe('UsageError')
-  })
-
-  it('does not turn verification on that the Session has turned off', async () => {
-    const session = { verify: false }
-    expect(await outcome({ REQUESTS_CA_BUNDLE: join(folder, 'other.pem') }, { session })).toBe(200)
+  it.each([
+    ['names authorities by REQUESTS_CA_BUNDLE', 'REQUESTS_CA_BUNDLE', 200],
+    ['names authorities by CURL_CA_BUNDLE', 'CURL_CA_BUNDLE', 200],
+    ['prefers REQUESTS_CA_BUNDLE', 'both', 200],
+    ['takes an empty variable for none', 'empty', 200],
+    ['is not read with trustEnv: false', 'trustEnv: false', 'SSLError'],
+    ['is weaker than verify of the Session', 'session', 'SSLError'],
+    ['is weaker than verify of the request', 'request', 200],
+    ['that names a bundle that is not there is a UsageError', 'missing', 'UsageError'],
+    ['does not turn verification on that the Session has turned off', 'verify: false', 200],
+  ])('%s', (_what, name, outcome) => {
+    expect(outcomes.get(name)).toBe(outcome)
   })
 })
 

@@ -68,7 +68,11 @@ interface Seen {
 }
 
 /** Dispatches with the raw handler and writes down what is called. */
-function observe(client: Client, options: Partial<Dispatcher.DispatchOptions> & { reset?: boolean } = {}, pause = false): Seen {
+function observe(
+  client: Client,
+  options: Partial<Dispatcher.DispatchOptions> & { reset?: boolean } = {},
+  pause = false,
+): Seen {
   const { promise, fire } = signalOf<unknown>()
   const seen: Seen = { events: [], raw: [], done: promise, abort: null, resume: null }
   const handler = {
