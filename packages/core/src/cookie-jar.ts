@@ -75,6 +75,8 @@ export class CookieJar implements Iterable<Cookie> {
   static from(init: CookiesInit): CookieJar {
     if (init instanceof CookieJar) return init
     if (isToughJar(init)) return new CookieJar(init)
+    // A jar of another copy of the package.
+    if (isToughJar((init as Partial<CookieJar>).tough)) return new CookieJar((init as unknown as CookieJar).tough)
     const jar = new CookieJar()
     for (const name of Object.keys(init)) jar.set(name, init[name] ?? null)
     return jar
@@ -279,7 +281,8 @@ export function joinCookies(cookies: readonly Cookie[]): string {
   return cookies.map((cookie) => cookie.cookieString()).join('; ')
 }
 
-function isToughJar(value: object): value is ToughCookieJar {
+function isToughJar(value: unknown): value is ToughCookieJar {
+  if (typeof value !== 'object' || value === null) return false
   return (
     typeof (value as Partial<ToughCookieJar>).getCookies === 'function' &&
     typeof (value as Partial<ToughCookieJar>).setCookie === 'function'

@@ -320,7 +320,7 @@ export class UsageError extends RequestException {
 }
 
 const SECRET_PARAMETERS =
-  /([?&](?:access_token|refresh_token|id_token|token|api_?key|secret|client_secret|password|passwd|pwd|signature|sig|x-amz-signature|x-amz-security-token)=)[^&#]*/gi
+  /([?&#](?:access_token|refresh_token|id_token|token|api_?key|secret|client_secret|password|passwd|pwd|signature|sig|x-amz-signature|x-amz-security-token)=)[^&#]*/gi
 
 /**
  * A URL as it may be shown: without userinfo, and with the values of parameters that usually hold secrets masked.
@@ -338,4 +338,17 @@ export function redactUrl(url: string): string {
     if (at >= start) shown = url.slice(0, start) + url.slice(at + 1)
   }
   return shown.replace(SECRET_PARAMETERS, '$1***')
+}
+
+/** Schemes in which the text before an @ is an address, not a credential. */
+const ADDRESS_SCHEMES = /^(?:mailto|sips?|xmpp|acct):/i
+
+/**
+ * Text that is no URL, but was meant as one, as it may be shown: whatever stands before its last @ could be a password.
+ */
+export function redactInvalidUrl(text: string): string {
+  const at = text.lastIndexOf('@')
+  if (at === -1 || ADDRESS_SCHEMES.test(text)) return redactUrl(text)
+  const [start = ''] = /^\s*(?:[a-z][a-z0-9+.-]*:)?[/\\]*/i.exec(text) ?? []
+  return `${start}***@${redactUrl(text.slice(at + 1))}`
 }

@@ -1,4 +1,4 @@
-import { InvalidSchema, redactUrl, UsageError } from './errors.ts'
+import { InvalidSchema, redactInvalidUrl, UsageError } from './errors.ts'
 import { effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
 import { isAdapter, type TransportAdapter } from './transport/transport-adapter.ts'
 
@@ -33,7 +33,7 @@ export class Mounts {
   find(text: string): TransportAdapter {
     const url = parseUrl(text)
     for (const mount of this.#mounts) if (matches(mount, url)) return mount.adapter
-    throw new InvalidSchema(`No connection adapters were found for '${redactUrl(text)}'`)
+    throw new InvalidSchema(`No connection adapters were found for '${redactInvalidUrl(text)}'`)
   }
 
   /** The adapters that close with the Session, each once. */

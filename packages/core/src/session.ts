@@ -14,8 +14,9 @@ import { inspectAs } from './message/inspect.ts'
 import type { PreparedRequest } from './message/prepared-request.ts'
 import { isPreparedRequest } from './message/prepared-request.ts'
 import type { Params } from './message/query.ts'
-import { Request } from './message/request.ts'
+import { isRequest, type Request } from './message/request.ts'
 import type { Response } from './message/response.ts'
+import { SENSITIVE_HEADERS } from './message/sensitive-headers.ts'
 import { Mounts } from './mounts.ts'
 import { readOptions, REQUEST_OPTIONS, SEND_OPTIONS, SESSION_OPTIONS } from './options.ts'
 import { prepareForSession } from './prepare-for-session.ts'
@@ -23,7 +24,7 @@ import type { ProxiesInit } from './proxies.ts'
 import { resolveExchange } from './resolve-exchange.ts'
 import { Retry } from './retry.ts'
 import { describeSession, restoreSession, type SessionState } from './session-state.ts'
-import { type RequestOptions, SENSITIVE_HEADERS, type SendOptions, type SessionOptions } from './settings.ts'
+import type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'
 import { Deadline, type ResolvedTimeout, resolveTimeout, type TimeoutInit, untilInterrupted } from './timeout.ts'
 import { HTTPAdapter } from './transport/http-adapter.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
@@ -209,7 +210,7 @@ export class Session implements AsyncDisposable {
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
   async prepareRequest(request: Request): Promise<PreparedRequest> {
-    if (!(request instanceof Request))
+    if (!isRequest(request))
       throw new UsageError('prepareRequest() takes a Request: `new Request(method, url, options)`')
     const own = readOptions(request.options, REQUEST_OPTIONS, 'Request')
     const prepared = prepareForSession(this, request.method, request.url, own, false)

@@ -82,12 +82,3 @@ export interface SessionOptions {
   /** Guesses the charset of a body that names none; `null` leaves it to UTF-8, then windows-1252. */
   readonly detectEncoding?: ((bytes: Uint8Array) => string | null) | null | undefined
 }
-
-/** Headers that usually hold secrets, beside Authorization and Cookie. */
-export const SENSITIVE_HEADERS: readonly string[] = [
-  'X-Api-Key',
-  'Api-Key',
-  'X-Auth-Token',
-  'X-Access-Token',
-  'X-Amz-Security-Token',
-]

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { InvalidHeader } from '../errors.ts'
+import { SENSITIVE_HEADERS } from './sensitive-headers.ts'
 import { inspectAs } from './inspect.ts'
 
 /** A header value as callers may give it. */
@@ -15,7 +16,13 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** RFC 9110 section 5.5: field-vchar, obs-text, SP and HTAB; no leading white space. */
 const VALUE = /^(?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?$/
 /** Headers whose values are not shown when a Headers is printed. */
-const SECRET = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'x-api-key'])
+const SECRET = new Set([
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  ...SENSITIVE_HEADERS.map((name) => name.toLowerCase()),
+])
 
 /**
  * A list of header lines: the WHATWG interface, plus `items()` and `getAll()`.
@@ -220,15 +227,18 @@ export class Headers implements Iterable<[string, string]> {
     }
   }
 
-  /** One value a name, for logs and tests. Values of credentials are included: do not log it whole. */
+  /** One value a name, for logs: those that are credentials are masked. `Object.fromEntries(headers)` has them all. */
   toJSON(): Record<string, string> {
-    return Object.fromEntries(this.entries())
+    return Object.fromEntries([...this.entries()].map(([name, value]) => [name, shown(name, value)]))
   }
 
   #show(): string {
-    const shown = [...this.items()].map(([name, value]) => `${name}: ${SECRET.has(name.toLowerCase()) ? '***' : value}`)
-    return `Headers { ${shown.join(', ')} }`
+    return `Headers { ${[...this.items()].map(([name, value]) => `${name}: ${shown(name, value)}`).join(', ')} }`
   }
+}
+
+function shown(name: string, value: string): string {
+  return SECRET.has(name.toLowerCase()) ? '***' : value
 }
 
 function latin1(bytes: Uint8Array): string {
@@ -238,8 +248,8 @@ function latin1(bytes: Uint8Array): string {
 function* entriesOf(init: HeadersInit): Iterable<[string, HeaderValue | null]> {
   if (typeof init !== 'object') {
     throw new InvalidHeader(`Headers must be a record, [name, value] pairs or a Headers, not ${typeof init}`)
-  } else if (init instanceof Headers) {
-    yield* init.items()
+  } else if (typeof (init as Partial<Headers>).items === 'function') {
+    yield* (init as Headers).items()
   } else if (Symbol.iterator in init) {
     for (const pair of init as Iterable<readonly [string, HeaderValue | null]>) {
       if (!Array.isArray(pair) || pair.length !== 2) {

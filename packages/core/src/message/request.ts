@@ -1,11 +1,12 @@
 import { type AuthInit, resolveAuth, userinfoAuth } from '../auth/resolve-auth.ts'
 import { CookieJar, type CookiesInit } from '../cookie-jar.ts'
-import { InvalidHeader, InvalidJSONError, UsageError } from '../errors.ts'
+import { InvalidHeader, InvalidJSONError, redactUrl, UsageError } from '../errors.ts'
 import { combineHooks, type Hooks } from '../hooks.ts'
 import { readOptions, REQUEST_OPTIONS } from '../options.ts'
 import type { RequestOptions } from '../settings.ts'
 import { type Body, type Content, createBody, isStream, withLength } from './body.ts'
 import { Headers } from './headers.ts'
+import { inspectAs } from './inspect.ts'
 import { encodeMultipart, type Files } from './multipart.ts'
 import { PreparedRequest } from './prepared-request.ts'
 import { encodeFields, encodeParams, type Fields, type Params } from './query.ts'
@@ -28,8 +29,20 @@ export interface RequestParts {
   readonly hooks?: readonly (Hooks | null | undefined)[]
 }
 
+const BRAND: unique symbol = Symbol.for('@entreat/core/request') as never
+
+/** Whether a value is a Request, of this copy of the package or another. */
+export function isRequest(value: unknown): value is Request {
+  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+}
+
 /** A request as it was asked for, before a Session's defaults. */
 export class Request {
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true })
+    inspectAs(this.prototype, ({ method, url }) => `Request { ${method} ${redactUrl(String(url))} }`)
+  }
+
   readonly method: string
   readonly url: string | URL
   readonly options: RequestOptions
@@ -39,6 +52,11 @@ export class Request {
     this.method = method
     this.url = url
     this.options = options
+  }
+
+  /** Method and URL: the options may hold secrets. */
+  toJSON(): { method: string; url: string } {
+    return { method: this.method, url: redactUrl(String(this.url)) }
   }
 
   /** Prepares it without any Session's defaults: no default headers, cookies or netrc. */

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { InvalidURL, MissingSchema, redactUrl } from '../errors.ts'
+import { InvalidURL, MissingSchema, redactInvalidUrl } from '../errors.ts'
 import { encodeComponent, PATH_CHARACTERS, QUERY_CHARACTERS } from './percent.ts'
 
 /**
@@ -109,7 +109,7 @@ function parseOpaque(text: string, scheme: string, authority: string | undefined
 }
 
 function missingSchema(text: string): MissingSchema {
-  const shown = redactUrl(text)
+  const shown = redactInvalidUrl(text)
   const hint = /^[/?#.]|^$/.test(text)
     ? 'A relative URL needs a Session with a baseUrl.'
     : `Perhaps you meant https://${shown}?`
@@ -117,7 +117,7 @@ function missingSchema(text: string): MissingSchema {
 }
 
 function invalid(text: string, why: string): InvalidURL {
-  return new InvalidURL(`Invalid URL ${JSON.stringify(redactUrl(text))}: ${why}`)
+  return new InvalidURL(`Invalid URL ${JSON.stringify(redactInvalidUrl(text))}: ${why}`)
 }
 
 function parseHost(place: string, text: string): [host: string, port: string] {

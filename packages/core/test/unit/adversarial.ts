@@ -41,15 +41,15 @@ export const FAMILIES: Readonly<Record<string, string>> = Object.fromEntries(
   ].map((unit) => [JSON.stringify(unit), unit.repeat(MEGABYTE / unit.length)]),
 )
 
-/** Expects `run` to need no more than 200 ms; the best of three counts, so that a busy machine does not fail it. */
+/** Expects `run` to need no more than 2 s; the best of three counts, so that a busy machine does not fail it. */
 export function expectFast(run: () => unknown): void {
   let best = Number.POSITIVE_INFINITY
-  for (let attempt = 0; attempt < 3 && best >= 200; attempt++) {
+  for (let attempt = 0; attempt < 3 && best >= 2000; attempt++) {
     const start = performance.now()
     run()
     best = Math.min(best, performance.now() - start)
   }
-  expect(best).toBeLessThan(200)
+  expect(best).toBeLessThan(2000)
 }
 
 /** Texts of these characters only: they meet what a parser looks for more often than others would. */
