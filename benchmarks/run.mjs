@@ -48,7 +48,7 @@ function median(numbers) {
 async function main() {
   const server = await startServer()
   const contenders = await Promise.all(
-    clients.map(async ({ name, open }) => ({ name, ...(await open(server.url)), runs: [] })),
+    clients.map(async (client) => ({ name: client.name, ...(await client.open(server.url)), runs: [] })),
   )
   for (const contender of contenders) await measure(contender.get, Math.min(requests, 1000))
   for (let round = 1; round <= rounds; round++) {

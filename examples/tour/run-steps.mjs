@@ -55,7 +55,7 @@ async function runStep(step, given) {
 }
 
 /** The lines between the markers of a file, each region without its own indentation, an empty line between regions. */
-export function shownCode(source) {
+function shownCode(source) {
   const regions = [...readFileSync(new URL(source), 'utf8').matchAll(/^ *\/\/ >>>\n(.*?)^ *\/\/ <<</gms)]
 
   return regions.flatMap(([, text], index) => {

@@ -44,6 +44,7 @@ export type {
   HookInfo,
   HookLists,
   Hooks,
+  MaybePromise,
   RedirectEvent,
   RedirectHook,
   RequestHook,

@@ -28,7 +28,7 @@ export interface ResolvedTimeout {
 }
 
 /** What holds when nobody says otherwise. */
-export const DEFAULT_TIMEOUT: ResolvedTimeout = { connect: 10_000, read: 60_000, write: null, pool: null, total: null }
+const DEFAULT_TIMEOUT: ResolvedTimeout = { connect: 10_000, read: 60_000, write: null, pool: null, total: null }
 
 const PHASES = ['connect', 'read', 'write', 'pool', 'total'] as const
 

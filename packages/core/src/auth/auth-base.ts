@@ -51,7 +51,7 @@ export abstract class AuthBase {
   readonly poolKey: unknown = this
 
   /** The scheme's name and nothing else: what it holds are secrets. */
-  toJSON(): { scheme: string } {
+  toJSON(): object {
     return { scheme: this.constructor.name }
   }
 

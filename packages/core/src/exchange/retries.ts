@@ -1,4 +1,13 @@
-import { ConnectionError, RequestException, RetryError, SSLError, Timeout, TotalTimeout, redactUrl } from '../errors.ts'
+import {
+  ConnectionError,
+  PoolTimeout,
+  RequestException,
+  RetryError,
+  SSLError,
+  Timeout,
+  TotalTimeout,
+  redactUrl,
+} from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { isIdempotent, parseRetryAfter, type Retry, type RetryReason } from '../retry.ts'
@@ -75,7 +84,13 @@ function retryReason(retry: Retry, request: PreparedRequest, { response, error }
       ? 'status'
       : null
   }
-  if (!(error instanceof RequestException) || error instanceof TotalTimeout || error instanceof SSLError) return null
+  if (
+    !(error instanceof RequestException) ||
+    error instanceof TotalTimeout ||
+    error instanceof PoolTimeout ||
+    error instanceof SSLError
+  )
+    return null
   if (!(error instanceof ConnectionError || error instanceof Timeout) || error.code === 'ERR_CLOSED') return null
   if (error.requestBytesSent === 0) return 'connect'
   return retry.allowsMethod(request.method) && request.isReplayable ? 'read' : null

@@ -82,7 +82,7 @@ class IterableSource implements ByteSource {
 }
 
 /** Reads a source to its end into one buffer. */
-export async function collectPieces(source: ByteSource, maxBytes: number): Promise<Buffer> {
+async function collectPieces(source: ByteSource, maxBytes: number): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   let length = 0
   for (let piece = await source.read(); piece !== null; piece = await source.read()) {

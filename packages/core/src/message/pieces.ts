@@ -65,10 +65,10 @@ export async function joinPieces(pieces: Pieces, maxBytes: number, giveUp: () =>
   return Buffer.concat(parts, length)
 }
 
-/** Pieces of bytes as pieces of text; a character cut in two comes with the later piece. */
+/** Pieces of bytes as pieces of text (UTF-8 where there is no encoding); a character cut in two comes with the later piece. */
 export async function* textPieces(
   pieces: AsyncIterable<Buffer>,
-  encoding: string,
+  encoding: string | null,
 ): AsyncGenerator<string, void, undefined> {
   const decoder = createTextDecoder(encoding)
   for await (const piece of pieces) {

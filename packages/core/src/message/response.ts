@@ -37,7 +37,7 @@ export interface Timings {
 
 /** Options of `iterContent`. */
 export interface IterContentOptions {
-  /** Text in the response's encoding instead of bytes. Bytes all the same if it has no encoding. */
+  /** Text in the response's encoding (UTF-8 if it has none) instead of bytes. */
   readonly decodeUnicode?: boolean
 }
 
@@ -244,7 +244,7 @@ export class Response implements AsyncDisposable {
     const show = (line: Buffer): string | Buffer =>
       decodeUnicode ? decodeText(line, isWide ? 'utf-8' : this.encoding) : line
     const pieces = this.iterContent(chunkSize)
-    for await (const piece of isWide ? textPieces(pieces, this.encoding as string) : pieces) {
+    for await (const piece of isWide ? textPieces(pieces, this.encoding) : pieces) {
       for (const line of splitter.push(typeof piece === 'string' ? Buffer.from(piece) : piece)) yield show(line)
     }
     for (const line of splitter.end()) yield show(line)

@@ -98,7 +98,7 @@ export function proxyError(error: unknown, proxyUrl: string, request: PreparedRe
 }
 
 /** Whether Node or OpenSSL says that TLS failed. */
-export function isTlsError(error: unknown): boolean {
+function isTlsError(error: unknown): boolean {
   const { code, message } = error as NodeJS.ErrnoException
   return TLS_CODE.test(code ?? '') || message === 'mac verify failure'
 }

@@ -81,7 +81,7 @@ class BreaksAfterFailure extends AuthBase {
 class ShowsSecret extends TokenAuth {
   readonly password = secret
 
-  toJSON(): object {
+  override toJSON(): object {
     return { password: this.password }
   }
 }
