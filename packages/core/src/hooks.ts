@@ -1,13 +1,14 @@
 import { UsageError } from './errors.ts'
-import type { ExchangeOptions } from './exchange/exchange.ts'
 import type { PreparedRequest } from './message/prepared-request.ts'
 import type { Response } from './message/response.ts'
+import type { TransportOptions } from './transport/transport-adapter.ts'
 
 /** Where in the exchange a hook runs. `hop` counts redirects from 0, `attempt` counts retries from 0. */
 export interface HookInfo {
   readonly hop: number
   readonly attempt: number
-  readonly options: ExchangeOptions
+  /** What the adapter will be told, or was. */
+  readonly options: TransportOptions
 }
 
 /** What a `retry` hook is told. */

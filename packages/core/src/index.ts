@@ -6,7 +6,6 @@ export type { AuthFunction } from './auth/callable-auth.ts'
 export { type Challenge, parseChallenges } from './auth/challenge.ts'
 export { DigestAuth } from './auth/digest.ts'
 export type { AuthInit } from './auth/resolve-auth.ts'
-export type { ExchangeOptions } from './exchange/exchange.ts'
 export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
 export {
   AuthenticationError,

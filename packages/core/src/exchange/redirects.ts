@@ -18,14 +18,14 @@ export function redirects(next: Exchange, context: ExchangeContext): Exchange {
     for (let hop = 0; ; hop++) {
       const own = hop === 0 ? options : { ...options, hop }
       const info: HookInfo = { hop, attempt: 0, options: own }
-      request = await runRequestHooks(request, info)
+      request = await runRequestHooks(request, info, own)
       let response = await next(request, own)
       response.history = [...history, ...response.history]
       let target: PreparedRequest | null
       try {
         if (options.allowRedirects && isFollowed(response)) await response.drain()
         else if (!options.stream) await response.read()
-        response = await runResponseHooks(response, request, info)
+        response = await runResponseHooks(response, request, info, own)
         target = await redirectOf(request, response, own, context)
       } catch (error) {
         response.close()
@@ -43,11 +43,15 @@ function isFollowed(response: Response): boolean {
   return response.isRedirect && response.headers.get('location') !== ''
 }
 
-async function runRequestHooks(request: PreparedRequest, info: HookInfo): Promise<PreparedRequest> {
+async function runRequestHooks(
+  request: PreparedRequest,
+  info: HookInfo,
+  options: ExchangeOptions,
+): Promise<PreparedRequest> {
   // What the caller prepared stays as it was.
   let current = info.hop === 0 && request.hooks.request.length > 0 ? request.copy() : request
   for (const hook of request.hooks.request) {
-    const given = await untilInterrupted(Promise.resolve(hook(current, info)), info.options)
+    const given = await untilInterrupted(Promise.resolve(hook(current, info)), options)
     if (given === undefined || given === null) continue
     if (!isPreparedRequest(given)) throw new UsageError('A request hook must return a PreparedRequest, or nothing')
     current = given
@@ -55,15 +59,20 @@ async function runRequestHooks(request: PreparedRequest, info: HookInfo): Promis
   return current
 }
 
-async function runResponseHooks(response: Response, request: PreparedRequest, info: HookInfo): Promise<Response> {
+async function runResponseHooks(
+  response: Response,
+  request: PreparedRequest,
+  info: HookInfo,
+  options: ExchangeOptions,
+): Promise<Response> {
   let current = response
   for (const hook of request.hooks.response) {
-    const given = await untilInterrupted(Promise.resolve(hook(current, info)), info.options)
+    const given = await untilInterrupted(Promise.resolve(hook(current, info)), options)
     if (given === undefined || given === null || given === current) continue
     if (!isResponse(given)) throw new UsageError('A response hook must return a Response, or nothing')
     current.close()
     if (given.history.length === 0) given.history = current.history
-    if (!info.options.stream) await given.read()
+    if (!options.stream) await given.read()
     current = given
   }
   return current
