@@ -229,9 +229,7 @@ export class Response implements AsyncDisposable {
       throw new UsageError(`chunkSize must be a whole number of bytes, 1 or more, or null, not ${inspect(chunkSize)}`)
     }
     const pieces = this.#body.iterate(chunkSize)
-    return ownOptions(options).decodeUnicode === true && this.encoding !== null
-      ? textPieces(pieces, this.encoding)
-      : pieces
+    return ownOptions(options).decodeUnicode === true ? textPieces(pieces, this.encoding) : pieces
   }
 
   /** The body line by line, cut at the same places however it arrives. */

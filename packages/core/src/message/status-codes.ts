@@ -74,10 +74,10 @@ const NAMES_BY_CODE = {
   511: ['network_authentication_required', 'network_auth', 'network_authentication'],
 } as const
 
+type GivenName = (typeof NAMES_BY_CODE)[keyof typeof NAMES_BY_CODE][number]
+
 /** A name of a status: one of Requests' names, in lower or upper case. */
-export type StatusName =
-  | (typeof NAMES_BY_CODE)[keyof typeof NAMES_BY_CODE][number]
-  | Uppercase<Exclude<(typeof NAMES_BY_CODE)[keyof typeof NAMES_BY_CODE][number], `\\${string}` | `/${string}`>>
+export type StatusName = GivenName | Uppercase<Exclude<GivenName, `\\${string}` | `/${string}`>>
 
 /**
  * Statuses by name, as Requests' `codes`: `codes.not_found` and `codes.NOT_FOUND` are 404, `codes['\\o/']` is 200. Frozen, and without a prototype, so that a
