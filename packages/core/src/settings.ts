@@ -75,7 +75,7 @@ export interface SessionOptions {
   stream?: boolean | undefined
   /** Default 30. */
   maxRedirects?: number | undefined
-  /** Default: {@link SENSITIVE_HEADERS}. */
+  /** Default: X-Api-Key, Api-Key, X-Auth-Token, X-Access-Token, X-Amz-Security-Token. */
   sensitiveHeaders?: readonly string[] | undefined
   /** Whether proxies, NO_PROXY, CA bundle and netrc are read from the environment. Default `true`. */
   trustEnv?: boolean | undefined
