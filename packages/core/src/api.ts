@@ -1,4 +1,5 @@
 import type { Response } from './message/response.ts'
+import { headOptions } from './options.ts'
 import { Session } from './session.ts'
 import type { RequestOptions } from './settings.ts'
 
@@ -26,7 +27,7 @@ export function get(url: string | URL, options?: RequestOptions): Promise<Respon
 
 /** Follows no redirects unless told to. */
 export function head(url: string | URL, options?: RequestOptions): Promise<Response> {
-  return request('HEAD', url, { ...options, allowRedirects: options?.allowRedirects ?? false })
+  return request('HEAD', url, headOptions(options))
 }
 
 export function options(url: string | URL, options?: RequestOptions): Promise<Response> {

@@ -34,9 +34,7 @@ interface Remembered {
 
 const REMEMBERED = 1000
 /** RFC 6265bis section 5.6, steps 1 to 4: what neither a name nor a value may hold. */
-// eslint-disable-next-line no-control-regex
 const COOKIE_NAME = /^[^\x00-\x1f\x7f;=]*$/
-// eslint-disable-next-line no-control-regex
 const COOKIE_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f;]*$/
 /** RFC 6265bis section 5.6: a cookie with neither name nor value is ignored. */
 const NAMELESS_AND_EMPTY = /^[ \t]*=?[ \t]*(?:;|$)/

@@ -97,6 +97,12 @@ export function ownOptions<T extends object>(options: T): T {
   return Object.assign(Object.create(null), options) as T
 }
 
+/** The options of a HEAD request: it follows no redirects unless told to. */
+export function headOptions(options: RequestOptions | undefined): RequestOptions {
+  const own = ownOptions(options ?? {})
+  return { ...own, allowRedirects: own.allowRedirects ?? false }
+}
+
 /** Levenshtein distance without regard to case, of short names. */
 function distance(a: string, b: string): number {
   const from = a.toLowerCase()

@@ -18,7 +18,7 @@ import { isRequest, type Request } from './message/request.ts'
 import type { Response } from './message/response.ts'
 import { SENSITIVE_HEADERS } from './message/sensitive-headers.ts'
 import { Mounts } from './mounts.ts'
-import { readOptions, REQUEST_OPTIONS, SEND_OPTIONS, SESSION_OPTIONS } from './options.ts'
+import { headOptions, readOptions, REQUEST_OPTIONS, SEND_OPTIONS, SESSION_OPTIONS } from './options.ts'
 import { prepareForSession } from './prepare-for-session.ts'
 import type { ProxiesInit } from './proxies.ts'
 import { resolveExchange } from './resolve-exchange.ts'
@@ -164,7 +164,7 @@ export class Session implements AsyncDisposable {
 
   /** Like the others, but follows no redirects unless told to. */
   head(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('HEAD', url, { ...options, allowRedirects: options?.allowRedirects ?? false })
+    return this.request('HEAD', url, headOptions(options))
   }
 
   options(url: string | URL, options?: RequestOptions): Promise<Response> {

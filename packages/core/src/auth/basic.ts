@@ -28,6 +28,5 @@ export class BasicAuth extends AuthBase {
 
 function toBytes(text: string | Uint8Array): Uint8Array {
   if (typeof text !== 'string') return text
-  // eslint-disable-next-line no-control-regex
   return Buffer.from(text, /^[\x00-\xff]*$/.test(text) ? 'latin1' : 'utf8')
 }

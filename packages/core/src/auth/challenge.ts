@@ -1,3 +1,5 @@
+import { readQuotedString } from '../message/quoted-string.ts'
+
 /** One challenge of a WWW-Authenticate or Proxy-Authenticate header. */
 export interface Challenge {
   /** The scheme's name as it was sent; compare it without regard to case. */
@@ -124,24 +126,10 @@ function skipEquals(cursor: Cursor): boolean {
 }
 
 function readValue(cursor: Cursor): string {
-  return cursor.text[cursor.at] === '"' ? readQuoted(cursor) : readUnquoted(cursor)
-}
-
-/** RFC 9110 section 5.6.4: a backslash stands for the character after it. */
-function readQuoted(cursor: Cursor): string {
-  const { text } = cursor
-  let value = ''
-  let from = cursor.at + 1
-  let at = from
-  while (at < text.length && text[at] !== '"') {
-    if (text[at] === '\\') {
-      value += text.slice(from, at)
-      from = at + 1
-      at += 2
-    } else at++
-  }
-  cursor.at = Math.min(at + 1, text.length)
-  return value + text.slice(from, at)
+  if (cursor.text[cursor.at] !== '"') return readUnquoted(cursor)
+  const [value, end] = readQuotedString(cursor.text, cursor.at + 1)
+  cursor.at = end
+  return value
 }
 
 /** Reads up to a comma, or up to blanks before something that reads `name =`: the comma before it was forgotten. */

@@ -146,7 +146,6 @@ function quote(text: string): string {
 
 /** RFC 7616 section 3.4.4: names that a quoted string cannot hold travel as `username*`. */
 function username(name: string): string {
-  // eslint-disable-next-line no-control-regex
   if (/^[\x20-\x7e]*$/.test(name)) return `username="${quote(name)}"`
   const encoded = encodeURIComponent(name).replace(
     /['()*]/g,

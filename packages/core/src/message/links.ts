@@ -1,3 +1,5 @@
+import { readQuotedString } from './quoted-string.ts'
+
 /** One link of a Link header: its target, and its parameters by lower-case name with quotes removed. */
 export interface Link {
   /** The target as it was sent: it may be relative to the response's URL. */
@@ -80,26 +82,12 @@ const ENDS_NAME = /[=;,]/g
 const ENDS_VALUE = /[;,]/g
 
 function readValue(text: string, from: number): [value: string, end: number] {
-  if (text[from] === '"') return readQuoted(text, from + 1)
+  if (text[from] === '"') return readQuotedString(text, from + 1)
   const end = endOf(text, from, ENDS_VALUE)
   const value = text.slice(from, end).trim()
   // Requests takes single quotes for quotes.
   const singleQuoted = value.length > 1 && value.startsWith("'") && value.endsWith("'")
   return [singleQuoted ? value.slice(1, -1) : value, end]
-}
-
-function readQuoted(text: string, start: number): [value: string, end: number] {
-  let value = ''
-  let from = start
-  let at = start
-  while (at < text.length && text[at] !== '"') {
-    if (text[at] === '\\') {
-      value += text.slice(from, at)
-      from = at + 1
-      at += 2
-    } else at++
-  }
-  return [value + text.slice(from, at), Math.min(at + 1, text.length)]
 }
 
 function endOf(text: string, from: number, delimiter: RegExp): number {

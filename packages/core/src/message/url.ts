@@ -139,7 +139,6 @@ function checkedAddress(bracketed: string, text: string): string {
 }
 
 function checkedName(name: string, text: string): string {
-  // eslint-disable-next-line no-control-regex
   const host = /^[\x00-\x7f]*$/.test(name) ? name.toLowerCase() : toALabels(name)
   if (!ASCII_HOST.test(host)) throw invalid(text, 'the host has an invalid label')
   return host
