@@ -17,7 +17,7 @@ export interface RetryOptions {
   readonly allowedMethods?: readonly string[] | null
   /** Statuses that are retried. Default none. */
   readonly statusForcelist?: readonly number[]
-  /** Milliseconds before the second retry, doubled each time; the first comes at once. Default 0. */
+  /** Milliseconds of back-off: the first retry comes at once, the second after twice this, then doubled each time. Default 0. */
   readonly backoffMs?: number
   /** Longest back-off in milliseconds. Default 120,000. */
   readonly maxBackoffMs?: number

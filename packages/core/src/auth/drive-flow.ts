@@ -30,7 +30,8 @@ const MOST_LEGS = 10
 export async function driveFlow({ auth, request, context, send, onAnswer }: FlowExchange): Promise<Response> {
   if (auth.connectionBound) await context.bind()
   const flow = auth.authFlow(request, context)
-  const legs: Response[] = []
+  let legs: readonly Response[] = []
+  let sendings = 0
   const sent = new Set<Body>()
   let answer: Response | null = null
   try {
@@ -38,10 +39,10 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
     while (step.done !== true) {
       if (answer !== null) {
         await answer.drain()
-        legs.push(answer)
+        legs = [...answer.history, answer]
         answer = null
       }
-      if (legs.length >= MOST_LEGS) throw unfinished(auth, request, `sent ${MOST_LEGS} requests and was still not done`)
+      if (sendings++ >= MOST_LEGS) throw unfinished(auth, request, `sent ${MOST_LEGS} requests and was still not done`)
       refuseSecondSending(step.value, sent)
       try {
         // A copy, so that a request in history stays as it was sent.
@@ -51,7 +52,8 @@ export async function driveFlow({ auth, request, context, send, onAnswer }: Flow
         if (step.done === true) throw error
         continue
       }
-      answer.history = [...legs]
+      // Its own history is that of a flow inside this one: a proxy's.
+      answer.history = [...legs, ...answer.history]
       await onAnswer?.(answer)
       step = await withinDrainCap(answer, flow)
     }

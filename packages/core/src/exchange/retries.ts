@@ -63,17 +63,16 @@ async function withStaleRepeat(next: Exchange, request: PreparedRequest, options
   try {
     return await next(request, options)
   } catch (error) {
-    if (
-      !(error instanceof ConnectionError) ||
-      error.connectionReused !== true ||
-      error.responseStarted !== false ||
-      error.code === 'ERR_CLOSED'
-    )
-      throw error
-    const isSafe = isIdempotent(request.method) || error.requestBytesSent === 0
-    if (!isSafe || !request.isReplayable || options.signal?.aborted === true) throw error
+    if (!isStale(error) || !request.isReplayable || options.signal?.aborted === true) throw error
+    if (!isIdempotent(request.method) && error.requestBytesSent !== 0) throw error
     return next(request, options)
   }
+}
+
+/** Whether a kept connection failed before a byte of the response, whatever the failure was called; not because we closed it. */
+function isStale(error: unknown): error is ConnectionError {
+  if (!(error instanceof ConnectionError) || error.code === 'ERR_CLOSED') return false
+  return error.connectionReused === true && error.responseStarted === false
 }
 
 /** Why an outcome is to be retried, or `null` if it stands. */

@@ -1,9 +1,9 @@
 import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
+import type { PreparedRequest } from '../message/prepared-request.ts'
 import { isResponse } from '../message/response.ts'
 import type { ChosenProxy } from '../proxies.ts'
 import type { Connection, TransportAdapter } from '../transport/transport-adapter.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
-import type { PreparedRequest } from '../message/prepared-request.ts'
 
 /** The lowest layer: picks the adapter, or the reserved connection, and completes the response it gives. */
 export function transport(context: ExchangeContext): Exchange {

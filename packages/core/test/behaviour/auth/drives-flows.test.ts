@@ -9,6 +9,7 @@ import {
   type Response,
   Session,
 } from '@entreat/core'
+import { TestProxy } from '@entreat/testkit'
 import { failureOf, reply, until, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
@@ -166,7 +167,7 @@ test('a flow that rejects the last response has its AuthenticationError told', a
 
 test('rejects with an AuthenticationError when a flow ends without a request', async () => {
   await using session = new Session()
-  // eslint-disable-next-line require-yield
+  // eslint-disable-next-line require-yield -- that it yields nothing is what is tested
   const auth = scheme(async function* () {})
   const error = await failureOf(session.get(`${site().url}/get`, { auth }))
   expect(error).toBeInstanceOf(AuthenticationError)
@@ -182,6 +183,41 @@ test('stops a flow after ten legs', async () => {
     AuthenticationError,
   )
   expect(site().received('/endless-flow')).toHaveLength(10)
+})
+
+test('stops a flow that goes on after every leg that fails', async () => {
+  await using session = new Session()
+  let legs = 0
+  const auth = scheme(async function* (request) {
+    while (legs < 50) {
+      legs++
+      try {
+        yield request
+      } catch {
+        // and again
+      }
+    }
+  })
+  await failureOf(session.post(`${site().url}/reset`, { auth }))
+  expect(legs).toBe(11)
+})
+
+test("keeps a proxy's refused legs and the origin's in history, in wire order", async () => {
+  await using proxy = await TestProxy.start({ credentials: { username: 'u', password: 'p' } })
+  await using session = new Session({ proxies: { http: proxy.url } })
+  session.proxyAuth = scheme(async function* (request, context) {
+    const answer = yield request
+    if (answer.statusCode !== 407) return
+    context.authorize(request, `Basic ${Buffer.from('u:p').toString('base64')}`)
+    yield request
+  })
+  const auth = scheme(async function* (request, context) {
+    yield request
+    context.authorize(request, 'Own 1')
+    yield request
+  })
+  const response = await session.get(asking('/behind-a-proxy', 'Own 1'), { auth })
+  expect([...response.history, response].map(({ statusCode }) => statusCode)).toEqual([407, 401, 407, 200])
 })
 
 test('gives every exchange a flow of its own', async () => {

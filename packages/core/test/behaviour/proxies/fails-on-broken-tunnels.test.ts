@@ -1,28 +1,11 @@
-import { ConnectTimeout, LimitExceededError, ProxyError, Session, SSLError } from '@entreat/core'
-import { TestServer } from '@entreat/testkit'
+import { ConnectTimeout, LimitExceededError, ProxyError, SSLError } from '@entreat/core'
 import type { Socket } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { failure, within } from '../support/failure.ts'
 import { RawServer } from '../support/raw-server.ts'
+import { server, session, useServerAndSession } from '../support/server-and-session.ts'
 
-let server: TestServer
-let session: Session
-
-beforeAll(async () => {
-  server = await TestServer.start()
-})
-
-afterAll(async () => {
-  await server.close()
-})
-
-beforeEach(() => {
-  session = new Session({ trustEnv: false, verify: server.ca, timeout: { connect: 1000 } })
-})
-
-afterEach(async () => {
-  await session.close()
-})
+useServerAndSession(() => ({ verify: server.ca, timeout: { connect: 1000 } }))
 
 /** A proxy that does one thing to every connection, and the error that this leads to. */
 async function through(onConnection: (socket: Socket) => void): Promise<{

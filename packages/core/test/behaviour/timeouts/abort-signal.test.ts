@@ -1,29 +1,12 @@
-import { type PreparedRequest, Retry, Session } from '@entreat/core'
-import { TestServer } from '@entreat/testkit'
+import { type PreparedRequest, Retry, type Session } from '@entreat/core'
 import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { rejection, signalOf, within } from '../support/failure.ts'
 import { RawServer, reply } from '../support/raw-server.ts'
+import { server, session, useServerAndSession } from '../support/server-and-session.ts'
 
-let server: TestServer
-let session: Session
-
-beforeAll(async () => {
-  server = await TestServer.start()
-})
-
-afterAll(async () => {
-  await server.close()
-})
-
-beforeEach(() => {
-  session = new Session({ trustEnv: false })
-})
-
-afterEach(async () => {
-  await session.close()
-})
+useServerAndSession()
 
 const REASON = { why: 'any value will do as a reason' }
 

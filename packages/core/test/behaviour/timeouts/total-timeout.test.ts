@@ -1,28 +1,11 @@
-import { type PreparedRequest, Retry, Session, TotalTimeout } from '@entreat/core'
-import { TestServer } from '@entreat/testkit'
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest'
+import { type PreparedRequest, Retry, TotalTimeout } from '@entreat/core'
+import { describe, expect, it } from 'vitest'
 import { runChild } from '../support/child-process.ts'
 import { failure, within } from '../support/failure.ts'
 import { RawServer, reply } from '../support/raw-server.ts'
+import { server, session, useServerAndSession } from '../support/server-and-session.ts'
 
-let server: TestServer
-let session: Session
-
-beforeAll(async () => {
-  server = await TestServer.start()
-})
-
-afterAll(async () => {
-  await server.close()
-})
-
-beforeEach(() => {
-  session = new Session({ trustEnv: false })
-})
-
-afterEach(async () => {
-  await session.close()
-})
+useServerAndSession()
 
 const never = (): Promise<never> => new Promise(() => {})
 
