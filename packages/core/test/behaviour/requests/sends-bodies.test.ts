@@ -94,6 +94,13 @@ test('sends a part of a file with the length of the part', async () => {
   expect(await sent({ data })).toMatchObject({ body: '234', length: '3', coding: null })
 })
 
+test('sends the same part of a file stream again after a 307', async () => {
+  await using session = new Session()
+  const target = `${site().url}/redirect-to?url=/anything&status_code=307`
+  const response = await session.post(target, { data: createReadStream(file, { start: 2, end: 4 }) })
+  expect([response.history.length, response.json<{ data: string }>().data]).toEqual([1, '234'])
+})
+
 test('sends an empty file', async () => {
   const empty = join(folder, 'empty.txt')
   writeFileSync(empty, '')
