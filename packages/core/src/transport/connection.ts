@@ -37,7 +37,8 @@ export class HTTPConnection implements Connection, Link {
   leased = false
   #served = 0
   #busy = false
-  #closedWith: Error | null = null
+  /** Why it is of no use any more. */
+  #failure: unknown = null
   readonly #route: Route
   readonly #isTls13: boolean
   readonly #owner: ConnectionOwner
@@ -83,7 +84,7 @@ export class HTTPConnection implements Connection, Link {
   }
 
   get closed(): boolean {
-    return this.socket.destroyed || !this.socket.writable || this.dispatcher.destroyed
+    return this.#failure !== null || this.socket.destroyed || !this.socket.writable || this.dispatcher.destroyed
   }
 
   get reused(): boolean {
@@ -108,12 +109,13 @@ export class HTTPConnection implements Connection, Link {
 
   send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
     if (this.closed || this.#busy) {
-      const why = this.#busy
-        ? 'the connection is still busy with another response'
-        : 'the reserved connection has closed'
+      const cause = this.#failure instanceof Error ? `: ${this.#failure.message}` : ''
+      const why = this.closed
+        ? `the reserved connection has closed${cause}`
+        : 'the connection is still busy with another response'
       return Promise.reject(
         new ConnectionError(`${request.method} ${redactUrl(request.url)}: ${why}`, {
-          cause: this.#closedWith ?? undefined,
+          cause: this.#failure ?? undefined,
           request,
           connectionReused: this.#served > 0,
           requestBytesSent: 0,
@@ -134,6 +136,10 @@ export class HTTPConnection implements Connection, Link {
     })
   }
 
+  onFailure(error: unknown): void {
+    this.#failure ??= error
+  }
+
   release(): void {
     if (!this.leased) return
     this.leased = false
@@ -145,7 +151,7 @@ export class HTTPConnection implements Connection, Link {
 
   destroy(cause?: Error): void {
     this.leased = false
-    this.#closedWith ??= cause ?? null
+    this.#failure ??= cause ?? null
     void this.dispatcher.destroy(cause ?? null).catch(() => {})
     this.socket.destroy()
   }

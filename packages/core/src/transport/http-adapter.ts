@@ -146,6 +146,7 @@ export class HTTPAdapter extends TransportAdapter {
       isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
       onMessageEnd: () => {},
+      onFailure: () => {},
     }
     return dispatch(link, request, options)
   }
