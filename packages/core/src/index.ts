@@ -5,6 +5,7 @@ export { BearerAuth, type TokenSource } from './auth/bearer.ts'
 export type { AuthFunction } from './auth/callable-auth.ts'
 export { type Challenge, parseChallenges } from './auth/challenge.ts'
 export { DigestAuth } from './auth/digest.ts'
+export { OriginScope, type OriginScopeOptions } from './auth/origin-scope.ts'
 export type { AuthInit } from './auth/resolve-auth.ts'
 export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
 export {
@@ -27,6 +28,7 @@ export {
   PoolTimeout,
   ProxyError,
   ReadTimeout,
+  redactUrl,
   RequestException,
   type RequestExceptionOptions,
   RetryError,
@@ -68,6 +70,7 @@ export {
 } from './message/response.ts'
 export type { InferOutput, SchemaIssue, SchemaResult, StandardSchemaV1 } from './message/standard-schema.ts'
 export { codes, type StatusName } from './message/status-codes.ts'
+export { readOptions } from './options.ts'
 export type { ProxiesInit } from './proxies.ts'
 export { Retry, type RetryOptions, type RetryReason } from './retry.ts'
 export { Session } from './session.ts'

@@ -67,7 +67,7 @@ class SignedExchange {
     if (ownsCookie) await this.#refreshCookies(request)
     const isForwarded =
       proxyAuth !== null && request.parsedUrl.scheme === 'http' && !request.headers.has('proxy-authorization')
-    const send: Send = isForwarded ? (leg) => this.#sendThroughProxy(leg, proxyAuth) : (leg) => this.#send(leg)
+    const send: Send = isForwarded ? (leg) => this.#sendThroughProxy(leg, proxyAuth, auth) : (leg) => this.#send(leg)
     try {
       const response = auth === null ? await send(request) : await this.#sendToOrigin(request, auth, send, ownsCookie)
       this.#lease.endWith(response)
@@ -90,8 +90,10 @@ class SignedExchange {
   }
 
   /** Plain http through a proxy: the proxy's flow is the inner one, and shares the connection with the origin's. */
-  #sendThroughProxy(leg: PreparedRequest, auth: AuthBase): Promise<Response> {
-    const bind = (): Promise<Connection> => this.#lease.reserve(leg, this.#options, auth)
+  #sendThroughProxy(leg: PreparedRequest, auth: AuthBase, originAuth: AuthBase | null): Promise<Response> {
+    // The origin's scheme may bind itself to it later: then it serves only who has both credentials.
+    const owner = originAuth === null || signsOnly(originAuth) ? auth : originAuth
+    const bind = (): Promise<Connection> => this.#lease.reserve(leg, this.#options, owner)
     return this.#sign(leg, { auth, recipient: 'proxy', send: (inner) => this.#send(inner), bind })
   }
 

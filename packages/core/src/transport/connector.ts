@@ -5,7 +5,7 @@ import type { TlsSettings } from './tls.ts'
 
 /** How an adapter opens sockets, whatever the request: these hold for direct and tunnelled connections alike. */
 export interface SocketOptions {
-  /** Extra options of `tls.connect`, such as `minVersion` or `ciphers`. */
+  /** Extra options of `tls.connect`, such as `minVersion` or `ciphers`. `session` and `ALPNProtocols` are ours. */
   readonly tls?: ConnectionOptions
   /** The name for SNI and for the certificate check; default: the URL's host. */
   readonly servername?: string
@@ -48,7 +48,11 @@ export function openTcp(address: Address, options: SocketOptions, signal: AbortS
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 
-/** Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header. */
+/**
+ * Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header.
+ *
+ * No TLS session is resumed: a resumed one does not show the server's certificate again, and schemes bind to it (RFC 5929).
+ */
 export function openTls(
   socket: Socket,
   host: string,
@@ -57,7 +61,8 @@ export function openTls(
   signal: AbortSignal,
 ): Promise<Socket> {
   const name = options.servername ?? host
-  const tls: ConnectionOptions = { ALPNProtocols: ['http/1.1'], ...options.tls, ...settings, socket, host: name }
+  const { session: _never, ...given } = options.tls ?? {}
+  const tls: ConnectionOptions = { ...given, ...settings, ALPNProtocols: ['http/1.1'], socket, host: name }
   if (isIP(name) === 0) tls.servername = name
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>

@@ -13,7 +13,8 @@ export interface PoolKey {
 
 /**
  * Tells which requests may share a connection: those with equal origin, proxy, TLS settings, proxy credential and, on reserved connections, credential.
- * Plain http through a proxy shares the proxy's connections whatever the origin.
+ * Plain http through a proxy shares the proxy's connections whatever the origin, unless an origin's scheme has reserved them: the proxy then pins to
+ * them what it has open to that origin.
  *
  * @param bound - the scheme's pool key, for connections that are reserved for it; `null` for those that anybody may use.
  */
@@ -30,6 +31,7 @@ export function keyOf(
   if (url.scheme === 'https' || proxy?.scheme === 'https') text += `|${tlsIdentity(options.verify, options.cert)}`
   if (proxy !== null) text += proxyCredential(request, options)
   if (bound !== null) text += `|auth ${identify(bound.poolKey)}`
+  if (bound !== null && bound.poolKey !== options.proxyFlow?.poolKey) text += ` at ${direct}`
   return { text, origin }
 }
 
