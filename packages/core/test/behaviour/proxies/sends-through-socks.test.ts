@@ -66,11 +66,7 @@ describe.each(['socks4', 'socks4a', 'socks5', 'socks5h'])('a %s proxy', (scheme)
 })
 
 /** Knows `host.invalid`, which DNS never does (RFC 6761 section 6.4). */
-const lookupInvalid: NonNullable<ConstructorParameters<typeof HTTPAdapter>[0]>['lookup'] = (
-  host,
-  options,
-  callback,
-) => {
+const lookupInvalid: LookupFunction = (host, options, callback) => {
   const all = (options as { all?: boolean }).all === true
   if (!/^(?:host\.invalid|127\.0\.0\.1)$/.test(host)) return callback(new Error(`no ${host}`), '', 0)
   if (all) callback(null, [{ address: '127.0.0.1', family: 4 }])
