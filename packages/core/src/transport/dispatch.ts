@@ -29,6 +29,8 @@ export interface Link {
   targetOf(request: PreparedRequest): string
   /** The response is complete, or nothing was sent: the connection may serve the next request. */
   onMessageEnd(): void
+  /** The exchange failed, and the connection with it. */
+  onFailure(error: unknown): void
 }
 
 /** Pieces held for a slow reader before the connection is paused. */
@@ -282,6 +284,7 @@ class Leg implements ByteSource {
     this.#hasFailed = true
     this.#error = asItIs || error === this.#options.signal?.reason ? error : this.#described(error)
     this.#letGo()
+    if (this.#abort !== null) this.#link.onFailure(this.#error)
     this.#outgoing?.stop(this.#error)
     if (this.#headSeen) {
       this.#wake?.reject(this.#error)
