@@ -61,8 +61,11 @@ const PSS_HASHES: ReadonlyMap<string, string> = new Map([
  */
 export function channelBindings(certificate: Uint8Array): Buffer | null {
   const algorithm = certificateHash(certificate)
-  if (algorithm === null) return null
-  const hash = createHash(algorithm).update(certificate).digest()
+  return algorithm === null ? null : bindingsOfHash(createHash(algorithm).update(certificate).digest())
+}
+
+/** The same, of a certificate's hash. */
+export function bindingsOfHash(hash: Uint8Array): Buffer {
   const value = Buffer.concat([Buffer.from('tls-server-end-point:', 'latin1'), hash])
   // No addresses of either side: their types and lengths are zeros.
   const head = Buffer.alloc(20)
