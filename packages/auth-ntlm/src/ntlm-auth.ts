@@ -1,0 +1,226 @@
+import {
+  AuthBase,
+  type AuthContext,
+  AuthenticationError,
+  type Connection,
+  OriginScope,
+  type PreparedRequest,
+  readOptions,
+  redactUrl,
+  type Response,
+  UnrewindableBodyError,
+  UsageError,
+} from '@entreat/core'
+import { channelBindings } from './channel-bindings.ts'
+import { readCredentials } from './credentials.ts'
+import { Handshake } from './handshake.ts'
+import { LoginStates } from './login-states.ts'
+import type { NtlmIdentity } from './message/answer-challenge.ts'
+import { challengeOf, offersNtlm, TokenForms } from './token-forms.ts'
+
+/**
+ * Whether a login names the TLS channel that it travels on, so that nobody can pass it on to another one (RFC 5929, "extended protection").
+ *
+ * - `'auto'`: over https, wherever the server's certificate has bindings.
+ * - `'require'`: there is no login without.
+ * - `'off'`: never; for servers behind something that ends TLS for them.
+ */
+export type NTLMChannelBindings = 'auto' | 'require' | 'off'
+
+/** What {@link NTLMAuth} takes. */
+export interface NTLMAuthOptions {
+  /** `user`, `DOMAIN\user` or `user@domain`; any Unicode. */
+  readonly username: string
+  /** The password; or `ntHash` instead of it. */
+  readonly password?: string | undefined
+  /** The NT hash of the password: 16 bytes, or 32 hexadecimal digits. */
+  readonly ntHash?: string | Uint8Array | undefined
+  /** The user's domain, where `username` does not name it. Default: none; the server then takes its own. */
+  readonly domain?: string | undefined
+  /** The name of this machine, for servers that let users in from some machines only. Default: none is told. */
+  readonly workstation?: string | undefined
+  /** Default `'auto'`. */
+  readonly channelBindings?: NTLMChannelBindings | undefined
+  /**
+   * Who may have the credentials: `https://intranet.example.com`, `https://*.example.com`, or `http://intranet` for plain text.
+   * Default: the origin of the first request, if it is https or this machine. Proxies are always answered.
+   */
+  readonly origins?: readonly string[] | undefined
+}
+
+const OPTIONS: ReadonlySet<string> = new Set<keyof NTLMAuthOptions>([
+  'username',
+  'password',
+  'ntHash',
+  'domain',
+  'workstation',
+  'channelBindings',
+  'origins',
+])
+
+/** The exchange at hand, and with whom. */
+interface Exchange {
+  readonly request: PreparedRequest
+  readonly context: AuthContext
+  /** Tells origins and proxies apart in what is remembered. */
+  readonly recipient: string
+}
+
+type Legs<T = void> = AsyncGenerator<PreparedRequest, T, Response>
+
+/**
+ * NTLMv2, for servers (401) and proxies (407), under the names NTLM and Negotiate.
+ *
+ * NTLM authenticates connections, so every exchange has one to itself: two more requests on a connection that is new, none on one that is not, and
+ * only this instance's requests travel on it. The body is sent with the last leg alone. An answer of 401 to a completed login is the response: the
+ * password is wrong, or the user may not.
+ *
+ * @see MS-NLMP, RFC 4559
+ */
+export class NTLMAuth extends AuthBase {
+  readonly #identity: NtlmIdentity
+  readonly #bindings: NTLMChannelBindings
+  readonly #scope: OriginScope
+  readonly #forms = new TokenForms()
+  readonly #states = new LoginStates()
+
+  /**
+   * @throws UsageError for an unknown option, both or neither of `password` and `ntHash`, two domains, an origin that is none.
+   */
+  constructor(options: NTLMAuthOptions) {
+    super()
+    const own = readOptions(options, OPTIONS, 'NTLMAuth')
+    this.#identity = readCredentials(own)
+    this.#bindings = readBindings(own.channelBindings)
+    this.#scope = new OriginScope(own.origins === undefined ? {} : { origins: own.origins }, 'NTLMAuth')
+  }
+
+  /**
+   * Logs in where the connection is not logged in yet, and sends the request.
+   *
+   * @throws AuthenticationError for a challenge that is malformed, an origin that may not have the credentials, channel bindings that are required
+   * and cannot be had; UnrewindableBodyError where a server forgets its login while it receives a body that cannot be read again.
+   */
+  override async *authFlow(request: PreparedRequest, context: AuthContext): Legs {
+    const refusal = this.#scope.refusal(request, context)
+    if (refusal !== null) return yield* sendUnsigned(request, context, refusal)
+    const exchange = { request, context, recipient: `${context.recipient} ${context.recipientOrigin}` }
+    const connection = await context.bind()
+    if (!this.#states.sendsAsIs(connection, exchange.recipient, request)) return yield* this.#logIn(exchange)
+
+    const answer = yield request
+    if (!isRefused(answer, context)) return this.#states.served(connection, exchange.recipient)
+    if (!offersNtlm(context.challenges(answer))) return
+    if (!request.isReplayable) throw tooLateToLogIn(request, answer)
+    yield* this.#logIn(exchange, answer)
+  }
+
+  /** Tries the forms that the server may understand, the likeliest first, until it challenges one of them. */
+  async *#logIn(exchange: Exchange, refusedBefore?: Response): Legs {
+    const { request, context, recipient } = exchange
+    let refused = refusedBefore
+    for (const form of this.#forms.candidates(recipient)) {
+      if (refused !== undefined) {
+        if (challengeOf(context.challenges(refused), form.scheme) === undefined) continue
+        // The connection may end here and with it this flow: the next one begins where this one would have gone on.
+        this.#forms.prefer(recipient, form)
+      }
+      const connection = await context.bind()
+      const handshake = new Handshake({
+        identity: this.#identity,
+        form,
+        targetName: `HTTP/${new URL(context.recipientOrigin).hostname}`,
+        channelBindings: this.#bindingsOf(connection, exchange),
+        nowMs: context.now(),
+      })
+      const opening = request.body === null ? request.copy() : request.withoutBody()
+      context.authorize(opening, handshake.open())
+      const answer = yield opening
+      if (!isRefused(answer, context)) return yield* this.#goOnUnasked(exchange, connection)
+      const token = challengeOf(context.challenges(answer), form.scheme)?.token68 ?? null
+      const value = token === null ? null : onBehalfOf(exchange, answer, () => handshake.answer(token))
+      if (value !== null) {
+        this.#forms.prefer(recipient, form)
+        return yield* this.#prove(exchange, { connection, handshake, value })
+      }
+      refused = answer
+    }
+  }
+
+  /** The second leg, with the body. */
+  async *#prove(
+    exchange: Exchange,
+    { connection, handshake, value }: { connection: Connection; handshake: Handshake; value: string },
+  ): Legs {
+    const { request, context, recipient } = exchange
+    this.#states.forget(connection, recipient)
+    context.authorize(request, value)
+    const answer = yield request
+    if (isRefused(answer, context)) return
+    const token = challengeOf(context.challenges(answer), 'Negotiate')?.token68 ?? null
+    onBehalfOf(exchange, answer, () => handshake.finish(token))
+    this.#states.loggedIn(connection, recipient)
+  }
+
+  /** Nobody asked who this is. What was sent lacks its body, though. */
+  async *#goOnUnasked({ request, recipient }: Exchange, connection: Connection): Legs {
+    this.#states.unasked(connection, recipient)
+    if (request.body !== null) yield request
+  }
+
+  #bindingsOf(connection: Connection, { request, context }: Exchange): Uint8Array | null {
+    if (this.#bindings === 'off') return null
+    const { recipientOrigin } = context
+    const isSecure = recipientOrigin.startsWith('https:')
+    const certificate = isSecure ? connection.peerCertificate : undefined
+    const bindings = certificate === undefined ? null : channelBindings(certificate)
+    if (bindings !== null || this.#bindings === 'auto') return bindings
+    const why = !isSecure
+      ? `${recipientOrigin} is not https`
+      : certificate === undefined
+        ? 'the connection shows no certificate'
+        : 'none are defined for the algorithm that signed its certificate'
+    throw failed(request, `NTLMAuth requires channel bindings, and ${why}`)
+  }
+}
+
+/** An origin that may not have the credentials: its answer stands, unless it asks for them. */
+async function* sendUnsigned(request: PreparedRequest, context: AuthContext, refusal: string): Legs {
+  const answer = yield request
+  if (isRefused(answer, context) && offersNtlm(context.challenges(answer))) throw failed(request, refusal, answer)
+}
+
+function isRefused(answer: Response, { recipient }: AuthContext): boolean {
+  return answer.statusCode === (recipient === 'proxy' ? 407 : 401)
+}
+
+/** Says on what request an error of the codec happened, and to what answer. */
+function onBehalfOf<T>({ request, context }: Exchange, response: Response, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (!(cause instanceof AuthenticationError)) throw cause
+    throw failed(request, `NTLM with ${context.recipientOrigin}: ${cause.message}`, response, cause)
+  }
+}
+
+function failed(request: PreparedRequest, why: string, response?: Response, cause?: unknown): AuthenticationError {
+  return new AuthenticationError(`${request.method} ${redactUrl(request.url)}: ${why}`, {
+    request,
+    ...(response === undefined ? {} : { response }),
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function tooLateToLogIn(request: PreparedRequest, response: Response): UnrewindableBodyError {
+  return new UnrewindableBodyError(
+    `${request.method} ${redactUrl(request.url)}: the server no longer knows the NTLM login of this connection, and the body is a stream that cannot be read again. Give a function that returns a fresh stream`,
+    { request, response },
+  )
+}
+
+function readBindings(value: unknown): NTLMChannelBindings {
+  if (value === undefined) return 'auto'
+  if (value === 'auto' || value === 'require' || value === 'off') return value
+  throw new UsageError("NTLMAuth: channelBindings must be 'auto', 'require' or 'off'")
+}
