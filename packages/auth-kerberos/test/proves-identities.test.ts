@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { get } from '@entreat/core'
+import { describe, expect, test } from 'vitest'
 import { labUsers } from '../../../lab/kerberos-ntlm/start-lab.ts'
 import { KerberosAuth, KerberosError, type KerberosOptions } from '../src/index.ts'
 import { failureOf } from './support/failures.ts'
@@ -107,7 +106,7 @@ describe('credentials that are no good', () => {
     const error = await failing({})
     expect([error.reason, error.code, error.service]).toEqual(['no-credentials', 'ERR_KERBEROS', 'HTTP@localhost'])
     expect(error.message).toContain('`kinit`')
-    expect(error.message).toMatch(/^GET http:\/\/localhost:\d+\/krb\/echo: no Kerberos token for HTTP@localhost: No cred/)
+    expect(error.message).toMatch(/^GET http:\/\/localhost:\d+\/krb\/echo: no Kerberos token for HTTP@localhost: \w.* \(GSS major 0x70000/)
   })
 
   test('a ccache or keytab that does not exist, or is of another principal', async () => {
@@ -121,11 +120,10 @@ describe('credentials that are no good', () => {
   })
 
   test('an expired ticket says so', async () => {
-    const ccache = `FILE:${join(lab().folder, 'expired.ccache')}`
-    await lab().runClient('kinit', ['-k', '-t', lab().kdc.keytab('alice'), '-c', ccache, '-l', '1s', 'alice'])
-    const until = Date.now() + 1_100
-    while (Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
-    expect((await failing({ credentials: { ccache } })).reason).toBe('expired')
+    const path = join(lab().folder, 'expired.ccache')
+    await lab().runClient('kinit', ['-k', '-t', lab().kdc.keytab('alice'), '-c', `FILE:${path}`, 'alice'])
+    writeFileSync(path, withTimesPast(readFileSync(path)))
+    expect((await failing({ credentials: { ccache: path } })).reason).toBe('expired')
   })
 
   test('a server that the KDC does not know is named, with what to do', async () => {
@@ -135,9 +133,17 @@ describe('credentials that are no good', () => {
   })
 })
 
-describe('delegation', () => {
-  beforeAll(() => {})
+/** Moves the times of a ccache's tickets back by two days: they are words of 32 bits that are about now. */
+function withTimesPast(ccache: Buffer): Buffer {
+  const now = Math.floor(Date.now() / 1000)
+  for (let at = 0; at + 4 <= ccache.length; at++) {
+    const word = ccache.readUInt32BE(at)
+    if (Math.abs(word - now) < 86_400 * 7) at += ccache.writeUInt32BE(word - 2 * 86_400, at) - at - 1
+  }
+  return ccache
+}
 
+describe('delegation', () => {
   test('is off unless asked for', async () => {
     await lab().apache.forgetDelegated()
     expect(await whoIs({}, '/deleg/echo')).toBe('alice@TEST.LOCAL')
@@ -162,7 +168,7 @@ describe('delegation', () => {
 
   test('is refused in plain text, before anything is sent', async () => {
     const auth = new KerberosAuth({ delegate: true, origins: ['http://web.test.local'] })
-    const error = await failureOf(get('http://web.test.local/', { auth, trustEnv: false } as never))
+    const error = await failureOf(newSession(auth).get('http://web.test.local/'))
     expect((error as Error).message).toContain('does not delegate to http://web.test.local in plain text')
   })
 })
