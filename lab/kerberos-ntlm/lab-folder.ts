@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** How long a server may take until it answers, on a slow machine. */
@@ -40,13 +40,18 @@ export class LabFolder {
     chmodSync(this.path, 0o711)
     mkdirSync(this.file('log'))
     const script = join(labSources, 'end-with-parent.sh')
-    this.#keeper = spawn('/bin/sh', [script, this.path], {
+    this.#keeper = spawn('/bin/sh', [script, this.path, this.uniqueName], {
       cwd: '/',
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     })
     this.#keeper.unref()
     this.#keeper.stdin?.on('error', () => {}) // it is gone: so is all that it kept
+  }
+
+  /** A name of letters and digits that no other lab has. */
+  get uniqueName(): string {
+    return basename(this.path).replaceAll(/[^A-Za-z0-9]/g, '')
   }
 
   /** The path of a file of the lab. */

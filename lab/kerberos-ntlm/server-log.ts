@@ -37,7 +37,7 @@ export interface LogQuery {
 export class ServerLog {
   readonly #path: string
   readonly #settle: () => Promise<void>
-  #linesToSkip = 0
+  #rowsToSkip = 0
 
   constructor(path: string, settle: () => Promise<void>) {
     this.#path = path
@@ -59,11 +59,11 @@ export class ServerLog {
   /** Forgets what is logged so far; connections that stay open keep their number. */
   async clear(): Promise<void> {
     await this.#settle()
-    this.#linesToSkip = (await this.#lines()).length
+    this.#rowsToSkip = readRows(await this.#lines()).length
   }
 
   async #read(): Promise<LoggedRequest[]> {
-    return readRows(await this.#lines()).slice(this.#linesToSkip)
+    return readRows(await this.#lines()).slice(this.#rowsToSkip)
   }
 
   async #lines(): Promise<string[]> {
@@ -75,7 +75,9 @@ export class ServerLog {
 function readRows(lines: readonly string[]): LoggedRequest[] {
   const numbers = new Map<string, number>()
   let connections = 0
-  return lines.map((line) => {
+  // Squid logs connections without a request too, as method `-`.
+  const requests = lines.filter((line) => line.split('\t')[5] !== '-')
+  return requests.map((line) => {
     const [port = '', clientPort = '', served, status, user = '-', method = '', path = '', bytes, protocol = ''] =
       line.split('\t')
     const key = `${port} ${clientPort}`

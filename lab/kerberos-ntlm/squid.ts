@@ -39,7 +39,9 @@ export async function startSquid(folder: LabFolder, setup: SquidSetup): Promise<
   writeFileSync(folder.file('squid', 'hosts'), '127.0.0.1 localhost web.test.local proxy.test.local\n')
   writeFileSync(folder.file('squid', 'squid.conf'), squidConfig(home, accessLog, ports, setup))
   if (owner !== null) chownSync(home, owner.uid, owner.gid)
-  const server = folder.startServer('squid', 'squid', ['-N', '-f', folder.file('squid', 'squid.conf')], {
+  // The service's name is part of the names of its shared memory, which the whole machine sees.
+  const args = ['-N', '-n', folder.uniqueName, '-f', folder.file('squid', 'squid.conf')]
+  const server = folder.startServer('squid', 'squid', args, {
     env: setup.gssEnv,
     ...(owner === null ? {} : { owner }),
   })

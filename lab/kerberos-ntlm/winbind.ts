@@ -1,5 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
-import { chownSync } from 'node:fs'
+import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
 import type { LabFolder } from './lab-folder.ts'
 import { userIds } from './lab-problem.ts'
 import { labDomain, labUsers, squidDomain } from './lab-users.ts'
@@ -77,6 +76,7 @@ function sambaConfig(home: string, logs: string): string {
  ncalrpc dir = ${home}/ncalrpc
  winbindd socket directory = ${home}/socket
  log file = ${logs}/samba-%m.log
+ rpc start on demand helpers = no
  interfaces = lo
  bind interfaces only = yes
  idmap config * : backend = tdb

@@ -2,6 +2,7 @@ import { type AuthBase, type AuthContext, signsOnly } from '../auth/auth-base.ts
 import { driveFlow } from '../auth/drive-flow.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
+import { isSocksScheme } from '../transport/socks.ts'
 import type { Connection, ProxyFlow, ProxyLeg } from '../transport/transport-adapter.ts'
 import { authContext } from './auth-context.ts'
 import { cookieHeader, setCookieHeader } from './cookies.ts'
@@ -20,7 +21,8 @@ export function authentication(next: Exchange, wire: Exchange, context: Exchange
     const { auth } = request
     const chosen = options.proxies.select(request.parsedUrl)
     const hop = withProxy(options, chosen)
-    const proxyAuth = chosen === null ? null : (options.proxyAuth ?? chosen.auth)
+    // SOCKS speaks no HTTP: its credentials come with its URL.
+    const proxyAuth = chosen === null || isSocksScheme(chosen.proxy.scheme) ? null : (options.proxyAuth ?? chosen.auth)
     if (auth === null && proxyAuth === null) return next(signed, hop)
 
     const exchange = new SignedExchange(next, wire, context, hop, proxyAuth)

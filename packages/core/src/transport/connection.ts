@@ -6,6 +6,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { dispatch, type Link } from './dispatch.ts'
 import type { ResolvedLimits } from '../limits.ts'
+import type { Route } from './route.ts'
 import type { Connection, TransportOptions } from './transport-adapter.ts'
 import { guardParser, type ParserGuard } from './undici-guard.ts'
 
@@ -14,12 +15,6 @@ export interface ConnectionOwner {
   onIdle(connection: HTTPConnection): void
   onClosed(connection: HTTPConnection): void
 }
-
-/**
- * How a connection reaches the origin: by itself, by a proxy that forwards (the request line then names the whole URL, RFC 9112 section 3.2), or through
- * a proxy's tunnel.
- */
-export type Route = 'direct' | 'forwarded' | 'tunnelled'
 
 /** Subtracted from the time that a server's Keep-Alive header names, for the way there. */
 const KEEP_ALIVE_MARGIN_MS = 500

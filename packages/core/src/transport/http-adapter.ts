@@ -12,8 +12,10 @@ import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.ts'
 import { networkError, proxyError } from './network-error.ts'
 import { keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
+import { routeOf } from './route.ts'
+import { isSocksScheme, negotiateSocks } from './socks.ts'
 import { tlsSettings } from './tls.ts'
-import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
+import { type Connection, type Proxy, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
 import { FlowFailure, openTunnel } from './tunnel.ts'
 import type { OpenConnection } from './waiter.ts'
 
@@ -78,7 +80,7 @@ export class HTTPAdapter extends TransportAdapter {
     owner: ConnectionOwner,
   ): Promise<HTTPConnection> {
     const { scheme } = request.parsedUrl
-    const route = options.proxy === null ? 'direct' : scheme === 'http' ? 'forwarded' : 'tunnelled'
+    const route = routeOf(request, options.proxy)
     let socket: Socket | undefined
     try {
       // Before anything is dialled: a path that does not exist is no reason to knock.
@@ -106,6 +108,7 @@ export class HTTPAdapter extends TransportAdapter {
     const { proxy } = options
     const url = request.parsedUrl
     if (proxy === null) return openTcp({ host: dialledHost(url), port: effectivePort(url) }, this.#options, signal)
+    if (isSocksScheme(proxy.scheme)) return this.#openSocks(request, proxy, signal)
     const openProxy = (): Promise<Socket> => this.#openProxy(request, options, signal)
     if (url.scheme === 'http') return openProxy()
     return openTunnel({
@@ -116,6 +119,25 @@ export class HTTPAdapter extends TransportAdapter {
       openProxy,
       signal,
     })
+  }
+
+  async #openSocks(request: PreparedRequest, proxy: Proxy, signal: AbortSignal): Promise<Socket> {
+    const url = request.parsedUrl
+    let socket: Socket | undefined
+    const onAbort = (): void => void socket?.destroy()
+    signal.addEventListener('abort', onAbort)
+    try {
+      socket = await openTcp(proxy, this.#options, signal)
+      const target = { host: dialledHost(url), port: effectivePort(url) }
+      await negotiateSocks(socket, proxy, target, this.#options.lookup)
+      signal.throwIfAborted()
+      return socket
+    } catch (error) {
+      socket?.destroy()
+      throw signal.aborted ? signal.reason : proxyError(error, proxy.url, request)
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 
   async #openProxy(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
