@@ -1,0 +1,167 @@
+import type { Handle } from './gss-functions.ts'
+import { type CredentialStore, type GssLibrary, KRB5, SPNEGO } from './gss-library.ts'
+import type { GssContextOptions, KerberosCredentials } from './gss-provider.ts'
+import { TicketStore } from './ticket-store.ts'
+
+/** Tickets live for hours; new ones are got long before they end. */
+const KEPT_MS = 30 * 60_000
+
+/** Credentials in use: they are freed when they are retired and nobody uses them. */
+export class CredentialLease {
+  readonly handle: Handle
+  /** Whether they are kept for later contexts too. */
+  readonly isKept: boolean
+  /** When to get new ones, in milliseconds of `performance.now()`. */
+  readonly until: number = performance.now() + KEPT_MS
+  readonly #free: () => void
+  #users = 0
+  #isRetired: boolean
+
+  constructor(handle: Handle, isKept: boolean, free: () => void) {
+    this.handle = handle
+    this.isKept = isKept
+    this.#free = free
+    this.#isRetired = !isKept
+  }
+
+  take(): this {
+    this.#users++
+    return this
+  }
+
+  giveBack(): void {
+    this.#users--
+    if (this.#isRetired && this.#users === 0) this.#free()
+  }
+
+  /** Nobody will take them any more. */
+  retire(): void {
+    if (this.#isRetired) return
+    this.#isRetired = true
+    if (this.#users === 0) this.#free()
+  }
+}
+
+/**
+ * Gets credentials for contexts, and frees them.
+ *
+ * Those of a ccache are read anew for each context, so that `kinit` has effect at once. Those of a password or keytab hold the tickets that they got, in
+ * memory: they are kept for as long as the scheme's options live.
+ */
+export class CredentialKeeper {
+  readonly #gss: GssLibrary
+  readonly #tickets: TicketStore | null
+  readonly #kept = new WeakMap<KerberosCredentials, Promise<CredentialLease>>()
+  readonly #abandoned = new FinalizationRegistry<CredentialLease>((lease) => lease.retire())
+
+  constructor(gss: GssLibrary, tickets: TicketStore | null) {
+    this.#gss = gss
+    this.#tickets = tickets
+  }
+
+  /**
+   * Credentials that offer Kerberos alone. Give them back.
+   *
+   * @throws GssFailure
+   */
+  async take(options: GssContextOptions): Promise<CredentialLease> {
+    const { credentials, principal } = options
+    if (credentials === undefined || credentials.ccache !== undefined) {
+      const store = storeOf(credentials)
+      const handle = await this.#acquire(principal, (name) => this.#gss.acquire(SPNEGO, name, store))
+      return new CredentialLease(handle, false, () => this.#gss.releaseCredential(handle)).take()
+    }
+    const kept = await this.#kept.get(credentials)
+    if (kept !== undefined && performance.now() < kept.until) return kept.take()
+    return (await this.#keep(credentials, principal)).take()
+  }
+
+  /** Has the next context get new credentials. */
+  forget(options: GssContextOptions, lease: CredentialLease): void {
+    if (options.credentials !== undefined) this.#kept.delete(options.credentials)
+    lease.retire()
+  }
+
+  /** What Kerberos says itself. SPNEGO says only that it has found no mechanism. */
+  async diagnose({ credentials, principal }: GssContextOptions, failure: unknown): Promise<unknown> {
+    // To try a password again could lock its user out.
+    if (credentials?.password !== undefined) return failure
+    const keytab = credentials?.keytab
+    const store = keytab === undefined ? storeOf(credentials) : keytabStore(keytab, TicketStore.newName())
+    const name = this.#importUser(principal)
+    try {
+      this.#gss.releaseCredential(await this.#gss.acquire(KRB5, name, store))
+      return failure
+    } catch (telling) {
+      return telling
+    } finally {
+      this.#gss.releaseName(name)
+      if (keytab !== undefined && store !== null) this.#tickets?.destroy(store.ccache)
+    }
+  }
+
+  #keep(credentials: KerberosCredentials, principal: string | undefined): Promise<CredentialLease> {
+    const { password, keytab } = credentials
+    const made = password !== undefined ? this.#signIn(password, principal) : this.#readKeytab(keytab ?? '', principal)
+    const kept = made.then((lease) => {
+      this.#abandoned.register(credentials, lease, credentials)
+      return lease
+    })
+    void this.#kept.get(credentials)?.then((old) => old.retire())
+    this.#kept.set(credentials, kept)
+    kept.catch(() => this.#kept.delete(credentials))
+    return kept
+  }
+
+  /** Kerberos first, then SPNEGO: where gss-ntlmssp is installed, SPNEGO takes any password and says nothing. */
+  async #signIn(password: string, principal: string | undefined): Promise<CredentialLease> {
+    const handle = await this.#acquire(principal, async (name) => {
+      this.#gss.releaseCredential(await this.#gss.acquireWithPassword(KRB5, name, password))
+      return this.#gss.acquireWithPassword(SPNEGO, name, password)
+    })
+    return new CredentialLease(handle, true, () => this.#gss.releaseCredential(handle))
+  }
+
+  async #readKeytab(keytab: string, principal: string | undefined): Promise<CredentialLease> {
+    const store = keytabStore(keytab, TicketStore.newName())
+    const handle = await this.#acquire(principal, (name) => this.#gss.acquire(SPNEGO, name, store))
+    return new CredentialLease(handle, true, () => {
+      this.#gss.releaseCredential(handle)
+      this.#tickets?.destroy(store.ccache)
+    })
+  }
+
+  async #acquire(principal: string | undefined, acquire: (name: Handle) => Promise<Handle>): Promise<Handle> {
+    const name = this.#importUser(principal)
+    try {
+      // Not with Kerberos' identifier: SPNEGO would not find such credentials, and take the default ones, somebody else's.
+      const credential = await acquire(name)
+      try {
+        this.#gss.offerKerberosAlone(credential)
+      } catch (error) {
+        this.#gss.releaseCredential(credential)
+        throw error
+      }
+      return credential
+    } finally {
+      this.#gss.releaseName(name)
+    }
+  }
+
+  #importUser(principal: string | undefined): Handle {
+    return principal === undefined ? null : this.#gss.importName(principal, 'user')
+  }
+}
+
+function storeOf(credentials: KerberosCredentials | undefined): CredentialStore | null {
+  return credentials?.ccache === undefined ? null : { ccache: withType(credentials.ccache) }
+}
+
+function keytabStore(keytab: string, ccache: string): CredentialStore {
+  return { ccache, client_keytab: withType(keytab) }
+}
+
+/** A path is a file; so that one with a colon in it is not taken for a type. */
+function withType(name: string): string {
+  return /^[A-Z][A-Z0-9]*:/.test(name) ? name : `FILE:${name}`
+}
