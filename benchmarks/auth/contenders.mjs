@@ -25,6 +25,13 @@ export const contenders = [
     program: node,
     needs: '@entreat/auth-kerberos',
   },
+  {
+    scheme: 'Kerberos',
+    name: 'entreat KerberosAuth, preemptive',
+    client: 'entreat-kerberos-preemptive',
+    program: node,
+    needs: '@entreat/auth-kerberos',
+  },
   { scheme: 'Kerberos', name: 'requests-kerberos, one Session', client: 'requests_kerberos', program: python },
   {
     scheme: 'Kerberos',

@@ -6,12 +6,15 @@ const opened = {
     const { NTLMAuth } = await import('@entreat/auth-ntlm')
     return openSession(new NTLMAuth({ username, password, origins: [new URL(url).origin] }))
   },
-  'entreat-kerberos': async ({ url }) => {
-    const { KerberosAuth } = await import('@entreat/auth-kerberos')
-    return openSession(new KerberosAuth({ origins: [new URL(url).origin] }))
-  },
+  'entreat-kerberos': openKerberos,
+  'entreat-kerberos-preemptive': (task) => openKerberos(task, { preemptive: true }),
   httpntlm: (task) => openHttpntlm(task, {}),
   'httpntlm-agent': (task) => openHttpntlm(task, { agent: new Agent({ keepAlive: true }) }),
+}
+
+async function openKerberos({ url }, options = {}) {
+  const { KerberosAuth } = await import('@entreat/auth-kerberos')
+  return openSession(new KerberosAuth({ origins: [new URL(url).origin], ...options }))
 }
 
 async function openSession(auth) {
