@@ -55,6 +55,15 @@ describe('the lab', () => {
     expect(row?.bytesIn).toBeGreaterThan(100_000)
   })
 
+  test('a connection is one connection, also when its last request closes it', async () => {
+    await lab.apache.log.clear()
+    const url = `${lab.apache.url}/open/echo`
+    for (let run = 0; run < 2; run += 1) await curl([url, url, '--next', '-sS', '-H', 'Connection: close', url])
+    const rows = await lab.apache.log.requests({ atLeast: 6 })
+    const [first = 0] = rows.map(({ connection }) => connection)
+    expect(rows.map(({ connection }) => connection - first)).toEqual([0, 0, 0, 1, 1, 1])
+  })
+
   test('Apache keeps the credentials that a client delegates', async () => {
     expect(lab.apache.delegatedCcache('alice')).toBeNull()
     await curl([...negotiate, '--delegation', 'always', `${lab.apache.url}/deleg/echo`], 'alice')
