@@ -101,7 +101,9 @@ describe('MS-NLMP 4.2.4, NTLMv2', () => {
     const challenge = parseChallenge(challengeMessage)
     expect(challenge.flags).toBe(flags)
     expect(Buffer.from(challenge.serverChallenge)).toEqual(serverChallenge)
-    expect([...(challenge.targetInfo ?? [])].map(([id, value]) => [id, Buffer.from(value).toString('utf16le')])).toEqual([
+    expect(
+      [...(challenge.targetInfo ?? [])].map(([id, value]) => [id, Buffer.from(value).toString('utf16le')]),
+    ).toEqual([
       [2, 'Domain'],
       [1, 'Server'],
     ])
