@@ -132,8 +132,10 @@ export class NTLMAuth extends AuthBase {
       context.authorize(opening, handshake.open())
       const answer = yield opening
       if (!isRefused(answer, context)) return yield* this.#goOnUnasked(exchange, connection)
-      const token = challengeOf(context.challenges(answer), form.scheme)?.token68 ?? null
-      const value = token === null ? null : onBehalfOf(exchange, answer, () => handshake.answer(token))
+      const value = onBehalfOf(exchange, answer, () => {
+        const token = tokenOf(answer, context, form.scheme)
+        return token === null ? null : handshake.answer(token)
+      })
       refused = answer
       if (value === null) continue
       this.#forms.prefer(recipient, form)
@@ -201,6 +203,22 @@ async function* sendUnsigned(request: PreparedRequest, context: AuthContext, ref
 
 function isRefused(answer: Response, { recipient }: AuthContext): boolean {
   return answer.statusCode === (recipient === 'proxy' ? 407 : 401)
+}
+
+/**
+ * What a scheme's challenge comes with; `null` if it comes with nothing.
+ *
+ * @throws AuthenticationError if it comes with what cannot be a token.
+ */
+function tokenOf(answer: Response, context: AuthContext, scheme: TokenForm['scheme']): string | null {
+  const challenge = challengeOf(context.challenges(answer), scheme)
+  if (challenge === undefined || challenge.token68 !== null) return challenge?.token68 ?? null
+  // The parser of challenges is lenient and drops what is neither token nor parameter.
+  const lines = answer.headers.getAll(context.recipient === 'proxy' ? 'proxy-authenticate' : 'www-authenticate')
+  const isBare =
+    challenge.params.size > 0 || !lines.some((line) => new RegExp(`^\\s*${scheme}\\s+[^\\s,]`, 'i').test(line))
+  if (isBare) return null
+  throw new AuthenticationError('the token in the challenge is not base64')
 }
 
 /** Another connection, where the last answer has ended this one. */
