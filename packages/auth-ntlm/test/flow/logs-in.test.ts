@@ -1,7 +1,7 @@
 import { UnrewindableBodyError } from '@entreat/core'
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { challengeMessage, defaultPairs, partOf } from '../support/messages.ts'
+import { challengeMessage, defaultPairs, partOf, SERVER_FLAGS } from '../support/messages.ts'
 import { ali, failureOf, Scene } from '../support/scene.ts'
 import { targetInfoOf } from '../support/scripted-gate.ts'
 
@@ -59,6 +59,15 @@ describe('a login', () => {
     expect(partOf(proof, 12)).toHaveLength(24)
     expect(partOf(proof, 12)).not.toEqual(Buffer.alloc(24))
     expect(targetInfoOf(proof).has(6)).toBe(false)
+  })
+
+  it('exchanges no key with a server that signs nothing', async () => {
+    const flags = (SERVER_FLAGS & ~0x10) >>> 0
+    await using scene = await Scene.start({ challenge: () => challengeMessage({ flags }) })
+    await scene.session.get(scene.url)
+    const proof = scene.gate.proofs[0] as Buffer
+    expect(partOf(proof, 52)).toHaveLength(0)
+    expect(proof.readUInt32LE(60) & 0x40000000).toBe(0)
   })
 
   it('differs each time', async () => {

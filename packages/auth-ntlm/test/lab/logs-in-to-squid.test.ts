@@ -1,5 +1,6 @@
 import { ProxyError } from '@entreat/core'
 import { seededBytes } from '@entreat/testkit'
+import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { labDomain, labUsers, squidDomain } from '../../../../lab/kerberos-ntlm/start-lab.ts'
 import { as, connectionsOf, inParallel, lab, labSession, sha256, useLab } from '../support/lab.ts'
@@ -40,6 +41,19 @@ describe('Squid with winbind, as a proxy', () => {
     })
     const requests = await lab.squid.log.requests({ atLeast: 800 })
     expect(requests).toHaveLength(800 + connectionsOf(requests))
+  })
+
+  it.each([
+    ['plain http', (): string => lab.apache.url],
+    ['a tunnel', (): string => lab.apache.tlsUrl],
+  ])('lets a stream that can be read once through %s, whole', async (_what, url) => {
+    const data = seededBytes(700_000, 4)
+    const session = labSession({ proxies: { all: lab.squid.proxyUrl }, proxyAuth: alice() })
+    for (let sent = 0; sent < 2; sent++) {
+      const stream = Readable.from([data.subarray(0, 300_000), data.subarray(300_000)])
+      const { text } = await session.post(`${url()}/open/sum`, { data: stream })
+      expect(text).toContain(`length=700000 sha256=${sha256(data)}`)
+    }
   })
 
   it('opens a tunnel after one refusal, and another user gets another tunnel', async () => {
