@@ -16,7 +16,7 @@ import { readCredentials } from './credentials.ts'
 import { Handshake } from './handshake.ts'
 import { LoginStates } from './login-states.ts'
 import type { NtlmIdentity } from './message/answer-challenge.ts'
-import { challengeOf, offersNtlm, TokenForms } from './token-forms.ts'
+import { challengeOf, offersNtlm, type TokenForm, TokenForms } from './token-forms.ts'
 
 /**
  * Whether a login names the TLS channel that it travels on, so that nobody can pass it on to another one (RFC 5929, "extended protection").
@@ -106,45 +106,56 @@ export class NTLMAuth extends AuthBase {
     if (refusal !== null) return yield* sendUnsigned(request, context, refusal)
     const exchange = { request, context, recipient: `${context.recipient} ${context.recipientOrigin}` }
     const connection = await context.bind()
-    if (!this.#states.sendsAsIs(connection, exchange.recipient, request)) return yield* this.#logIn(exchange)
+    if (!this.#states.sendsAsIs(connection, exchange.recipient, request)) {
+      return yield* this.#logIn(exchange, connection, null)
+    }
 
     const answer = yield request
     if (!isRefused(answer, context)) return this.#states.served(connection, exchange.recipient)
     if (!offersNtlm(context.challenges(answer))) return
     if (!request.isReplayable) throw tooLateToLogIn(request, answer)
-    yield* this.#logIn(exchange, answer)
+    yield* this.#logIn(exchange, connection, answer)
   }
 
   /** Tries the forms that the server may understand, the likeliest first, until it challenges one of them. */
-  async *#logIn(exchange: Exchange, refusedBefore?: Response): Legs {
+  async *#logIn(exchange: Exchange, first: Connection, refusal: Response | null): Legs {
     const { request, context, recipient } = exchange
-    let refused = refusedBefore
-    for (const form of this.#forms.candidates(recipient)) {
-      if (refused !== undefined) {
-        if (challengeOf(context.challenges(refused), form.scheme) === undefined) continue
-        // The connection may end here and with it this flow: the next one begins where this one would have gone on.
-        this.#forms.prefer(recipient, form)
-      }
-      const connection = await context.bind()
-      const handshake = new Handshake({
-        identity: this.#identity,
-        form,
-        targetName: `HTTP/${new URL(context.recipientOrigin).hostname}`,
-        channelBindings: this.#bindingsOf(connection, exchange),
-        nowMs: context.now(),
-      })
+    const forms = this.#forms.candidates(recipient)
+    let connection = first
+    let refused = refusal
+    let hasMoved = false
+    for (let form = forms.shift(); form !== undefined; form = forms.shift()) {
+      if (refused !== null && challengeOf(context.challenges(refused), form.scheme) === undefined) continue
+      if (refused !== null && endsConnection(refused)) connection = await nextConnection(connection, refused, context)
+      const handshake = this.#startHandshake(exchange, connection, form)
       const opening = request.body === null ? request.copy() : request.withoutBody()
       context.authorize(opening, handshake.open())
       const answer = yield opening
       if (!isRefused(answer, context)) return yield* this.#goOnUnasked(exchange, connection)
-      const token = challengeOf(context.challenges(answer), form.scheme)?.token68 ?? null
-      const value = token === null ? null : onBehalfOf(exchange, answer, () => handshake.answer(token))
-      if (value !== null) {
-        this.#forms.prefer(recipient, form)
-        return yield* this.#prove(exchange, { connection, handshake, value })
-      }
+      const value = onBehalfOf(exchange, answer, () => {
+        const token = tokenOf(answer, context, form.scheme)
+        return token === null ? null : handshake.answer(token)
+      })
       refused = answer
+      if (value === null) continue
+      this.#forms.prefer(recipient, form)
+      if (!endsConnection(answer)) return yield* this.#prove(exchange, { connection, handshake, value })
+      // The challenge cannot be answered elsewhere. A server that is about to stop does this once, one that cannot do NTLM always.
+      if (hasMoved) throw failed(request, endsEachConnection(context), answer)
+      hasMoved = true
+      forms.unshift(form)
     }
+  }
+
+  #startHandshake(exchange: Exchange, connection: Connection, form: TokenForm): Handshake {
+    const { context } = exchange
+    return new Handshake({
+      identity: this.#identity,
+      form,
+      targetName: `HTTP/${new URL(context.recipientOrigin).hostname}`,
+      channelBindings: this.#bindingsOf(connection, exchange),
+      nowMs: context.now(),
+    })
   }
 
   /** The second leg, with the body. */
@@ -192,6 +203,39 @@ async function* sendUnsigned(request: PreparedRequest, context: AuthContext, ref
 
 function isRefused(answer: Response, { recipient }: AuthContext): boolean {
   return answer.statusCode === (recipient === 'proxy' ? 407 : 401)
+}
+
+/**
+ * What a scheme's challenge comes with; `null` if it comes with nothing.
+ *
+ * @throws AuthenticationError if it comes with what cannot be a token.
+ */
+function tokenOf(answer: Response, context: AuthContext, scheme: TokenForm['scheme']): string | null {
+  const challenge = challengeOf(context.challenges(answer), scheme)
+  if (challenge === undefined || challenge.token68 !== null) return challenge?.token68 ?? null
+  // The parser of challenges is lenient and drops what is neither token nor parameter.
+  const lines = answer.headers.getAll(context.recipient === 'proxy' ? 'proxy-authenticate' : 'www-authenticate')
+  const isBare =
+    challenge.params.size > 0 || !lines.some((line) => new RegExp(`^\\s*${scheme}\\s+[^\\s,]`, 'i').test(line))
+  if (isBare) return null
+  throw new AuthenticationError('the token in the challenge is not base64')
+}
+
+/** Another connection, where the last answer has ended this one. */
+async function nextConnection(connection: Connection, last: Response, context: AuthContext): Promise<Connection> {
+  // It goes into the history: read, or else ended here.
+  await last.read().catch(() => {})
+  connection.destroy()
+  return context.bind()
+}
+
+/** Whether the connection ends with an answer (RFC 9112 section 9.6). */
+function endsConnection({ headers }: Response): boolean {
+  return ['connection', 'proxy-connection'].some((name) => /\bclose\b/i.test(headers.get(name) ?? ''))
+}
+
+function endsEachConnection({ recipientOrigin }: AuthContext): string {
+  return `${recipientOrigin} closes the connection with its NTLM challenge, every time, and the login has to go on where it began. Look for what closes it: a setting of the server, or something between here and there`
 }
 
 /** Says on what request an error of the codec happened, and to what answer. */

@@ -11,8 +11,8 @@ export interface TokenForm {
 /** From the one most often understood to the one least often. */
 const FORMS: readonly TokenForm[] = [
   { scheme: 'NTLM', isWrapped: false },
-  { scheme: 'Negotiate', isWrapped: true },
   { scheme: 'Negotiate', isWrapped: false },
+  { scheme: 'Negotiate', isWrapped: true },
 ]
 
 /** Past this many the recipient that was learned of first is forgotten: it costs a round trip to learn again. */

@@ -88,7 +88,7 @@ function amendedTargetInfo({ challenge, targetName, channelBindings }: Answering
   return pairs
 }
 
-/** MS-NLMP section 3.4.5.1: with NTLMv2 the key exchange key is the session base key. */
+/** MS-NLMP section 3.4.5.1: with NTLMv2 the key exchange key is the session base key. Keys are exchanged only to sign with them. */
 function exchangeKeys(
   { negotiate, challenge, sessionKey }: Answering,
   sessionBaseKey: Buffer,
@@ -96,7 +96,9 @@ function exchangeKeys(
   const offered = Buffer.from(negotiate).readUInt32LE(12)
   const agreed = challenge.flags & (offered | Flag.TARGET_INFO)
   const flags = (agreed | (offered & (Flag.REQUEST_TARGET | Flag.VERSION))) >>> 0
-  const exchanges = hasFlag(flags, Flag.KEY_EXCHANGE) && hasFlag(flags, Flag.SIGN)
-  if (!exchanges) return { encrypted: Buffer.alloc(0), session: { flags, sessionKey: sessionBaseKey } }
+  if (!hasFlag(flags, Flag.KEY_EXCHANGE | Flag.SIGN)) {
+    const withoutExchange = (flags & ~Flag.KEY_EXCHANGE) >>> 0
+    return { encrypted: Buffer.alloc(0), session: { flags: withoutExchange, sessionKey: sessionBaseKey } }
+  }
   return { encrypted: new Rc4(sessionBaseKey).update(sessionKey), session: { flags, sessionKey } }
 }

@@ -1,5 +1,5 @@
 /** The first bytes of every NTLM message. */
-export const SIGNATURE: Buffer = Buffer.from('NTLMSSP\0', 'latin1')
+const SIGNATURE: Buffer = Buffer.from('NTLMSSP\0', 'latin1')
 
 /** MS-NLMP section 2.2.2.10: the version fields are for debugging; this one says 10.0, revision 15. */
 export const VERSION: Buffer = Buffer.from([10, 0, 0, 0, 0, 0, 0, 15])

@@ -2,7 +2,7 @@ import { AuthenticationError } from '@entreat/core'
 import { contextTag, type DerElement, encodeElement, readElement, readElements, Tag } from './der.ts'
 
 /** What the acceptor of a negotiation says (RFC 4178 section 4.2.2). */
-export type NegotiationState = 'accept-completed' | 'accept-incomplete' | 'reject' | 'request-mic'
+type NegotiationState = 'accept-completed' | 'accept-incomplete' | 'reject' | 'request-mic'
 
 /** An acceptor's token. */
 export interface NegotiationReply {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bindingsOfHash, certificateHash, channelBindings } from '../../src/channel-bindings.ts'
 import { encodeElement, Tag } from '../../src/spnego/der.ts'

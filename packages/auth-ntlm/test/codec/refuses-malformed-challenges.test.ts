@@ -1,5 +1,5 @@
 import { AuthenticationError } from '@entreat/core'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeAvPairs, parseAvPairs } from '../../src/message/av-pairs.ts'
 import { parseChallenge } from '../../src/message/challenge.ts'

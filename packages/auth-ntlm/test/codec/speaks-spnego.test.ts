@@ -1,5 +1,5 @@
 import { AuthenticationError } from '@entreat/core'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeElement, readElement, readElements, Tag } from '../../src/spnego/der.ts'
 import { encodeInitialToken, encodeResponseToken, MECHANISM_LIST, parseReply } from '../../src/spnego/tokens.ts'
