@@ -48,7 +48,7 @@ export class NegotiateExchange {
     if (this.#initiator.options.channelBindings === 'require') this.#channelBindings(await this.#context.bind())
     if (!this.#signsFirst()) {
       const response = yield* this.#ask()
-      if (!this.#isAskedBy(response)) return response
+      if (!this.#isAskedBy(response)) return this.#checkAnswer(null, response)
       const { response: last } = yield* this.#signIn()
       return last
     }
@@ -84,10 +84,11 @@ export class NegotiateExchange {
     return this.#request.body !== null || this.#initiator.asking.get(this.#context) === true
   }
 
-  /** Whether a request without a token is out of the question. */
+  /** Whether a request without a token is out of the question: the server is known to refuse it, or its answer could not be taken. */
   #mustSignFirst(): boolean {
     const { preemptive } = this.#initiator.options
-    return preemptive === true || this.#initiator.asking.get(this.#context) === true
+    if (preemptive === true || this.#initiator.asking.get(this.#context) === true) return true
+    return this.#initiator.mutualFor(this.#context) === 'required'
   }
 
   #isUnsent({ reason, response }: KerberosError): boolean {
@@ -107,7 +108,7 @@ export class NegotiateExchange {
   /** There is no token, and it is not known that one is needed. */
   async *#sendUnsigned(reason: KerberosError): Legs {
     const response = yield this.#request
-    if (!this.#isAskedBy(response)) return response
+    if (!this.#isAskedBy(response)) return this.#checkAnswer(null, response)
     reason.response = response
     throw reason
   }
@@ -122,8 +123,7 @@ export class NegotiateExchange {
         this.#context.authorize(this.#request, `Negotiate ${Buffer.from(token).toString('base64')}`)
         const response: Response = yield this.#request
         if (!this.#isRefusal(response)) {
-          await this.#checkAnswer(handshake, response)
-          return { response, isAskedAgain: false }
+          return { response: await this.#checkAnswer(handshake, response), isAskedAgain: false }
         }
         const next = sent < MOST_TOKENS ? await this.#continue(handshake, response) : 'refused'
         if (next === 'again' || next === 'refused') return { response, isAskedAgain: next === 'again' }
@@ -160,7 +160,7 @@ export class NegotiateExchange {
     return next ?? 'refused'
   }
 
-  async #checkAnswer(handshake: Handshake, response: Response): Promise<void> {
+  async #checkAnswer(handshake: Handshake | null, response: Response): Promise<Response> {
     const { recipient, signal } = this.#context
     await checkMutual({
       handshake,
@@ -173,7 +173,8 @@ export class NegotiateExchange {
       signal,
     })
     // Who took a token once wants it the next time too.
-    if (response.ok) this.#initiator.asking.set(this.#context, true)
+    if (handshake !== null && response.ok) this.#initiator.asking.set(this.#context, true)
+    return response
   }
 
   /** What ties the token to the connection, if it is to be. */
