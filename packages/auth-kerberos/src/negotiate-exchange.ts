@@ -45,8 +45,8 @@ export class NegotiateExchange {
    */
   async *run(): Legs {
     this.#refuseOpenDelegation()
-    if (this.#initiator.options.channelBindings === 'require') this.#channelBindings(await this.#context.bind())
-    if (!this.#signsFirst()) {
+    const connection = await this.#bindEarly()
+    if (!this.#signsFirst(connection)) {
       const response = yield* this.#ask()
       if (!this.#isAskedBy(response)) return this.#checkAnswer(null, response)
       const { response: last } = yield* this.#signIn()
@@ -77,9 +77,23 @@ export class NegotiateExchange {
     return statusCode === (this.#context.recipient === 'proxy' ? 407 : 401)
   }
 
-  /** Whether the token goes with the first leg: to a server that asks, and beside a body, which would travel in vain or twice otherwise. */
-  #signsFirst(): boolean {
-    const { preemptive } = this.#initiator.options
+  /** Reserves the connection, but for a CONNECT: its proxy may close after the 407, and nothing of ours is on that socket yet. */
+  async #bindEarly(): Promise<Connection | null> {
+    const isRequired = this.#initiator.options.channelBindings === 'require'
+    if (this.#request.method === 'CONNECT' && !isRequired) return null
+    const connection = await this.#context.bind()
+    if (isRequired) this.#channelBindings(connection)
+    return connection
+  }
+
+  /**
+   * Whether the token goes with the first leg: to a server that asks, and beside a body, which would travel in vain or twice otherwise. On a connection that
+   * has carried a token before it always does: the server may have signed in the connection, and would not ask.
+   */
+  #signsFirst(connection: Connection | null): boolean {
+    const { options, signedIn } = this.#initiator
+    const { preemptive } = options
+    if (connection !== null && signedIn.has(connection)) return true
     if (preemptive !== 'learned') return preemptive
     return this.#request.body !== null || this.#initiator.asking.get(this.#context) === true
   }
@@ -98,8 +112,6 @@ export class NegotiateExchange {
   /** Sends the request as it is, to hear whether the server asks. The body stays here until it does. */
   async *#ask(): Legs {
     const request = this.#request
-    // A proxy may close after its 407 to CONNECT, and nothing of ours is on that socket yet.
-    if (request.method !== 'CONNECT') await this.#context.bind()
     if (request.body === null) return yield request
     const response = yield request.withoutBody()
     return this.#isRefusal(response) ? response : yield request
@@ -120,6 +132,7 @@ export class NegotiateExchange {
     try {
       let token = await this.#begin(handshake)
       for (let sent = 1; ; sent++) {
+        this.#initiator.signedIn.add(connection)
         this.#context.authorize(this.#request, `Negotiate ${Buffer.from(token).toString('base64')}`)
         const response: Response = yield this.#request
         if (!this.#isRefusal(response)) {
