@@ -1,4 +1,11 @@
-import { AuthenticationError, type AuthContext, type PreparedRequest, type Response, UsageError } from '@entreat/core'
+import {
+  AuthenticationError,
+  type AuthContext,
+  type Connection,
+  type PreparedRequest,
+  type Response,
+  UsageError,
+} from '@entreat/core'
 import { describeRequest, KerberosError } from './errors.ts'
 import { TicketFlights } from './ticket-flights.ts'
 import { adviceFor, describeFailure, type KerberosReason, reasonOf } from './gss-failure.ts'
@@ -15,6 +22,8 @@ export class Initiator {
   readonly options: ResolvedKerberosOptions
   /** Who has asked for Negotiate, and is not waited for any more. */
   readonly asking: RecentOrigins<true> = new RecentOrigins()
+  /** Connections that have carried a token. */
+  readonly signedIn: WeakSet<Connection> = new WeakSet()
   readonly #flights = new TicketFlights()
   readonly #scheme: string
   #setting: Promise<HandshakeSetting> | null = null

@@ -7,7 +7,8 @@ import type { ServerToken } from './server-token.ts'
 
 /** An answer that is no refusal, and what is asked of it. */
 export interface AnswerToCheck {
-  readonly handshake: Handshake
+  /** What the request was signed with; `null` if it was not. */
+  readonly handshake: Handshake | null
   readonly response: Response
   readonly answer: ServerToken
   readonly mutual: 'required' | 'optional' | 'off'
@@ -19,7 +20,8 @@ export interface AnswerToCheck {
 }
 
 /**
- * Checks that an answer comes from the server that the token was for: its own token completes the context of this very request.
+ * Checks that an answer comes from the server that the token was for: its own token completes the context of this very request. An answer to a request
+ * without a token proves nothing: whoever stands between could give it instead of asking.
  *
  * An error status without a token is let through without its body: error pages often come from something before the server. 401 and 407 keep theirs, which
  * belongs to another party's exchange.
@@ -33,13 +35,17 @@ export async function checkMutual(check: AnswerToCheck): Promise<void> {
   if (answer.kind === 'token') return checkToken(check, answer.bytes)
   if (answer.kind === 'garbage') throw failure(check, 'its token is no base64', 'bad-token')
   if (mutual === 'optional') return
-  if (response.statusCode < 400) throw failure(check, 'it sent no token', 'bad-token')
+  if (response.statusCode < 400) throw failure(check, withoutToken(check), 'bad-token')
   if (response.statusCode !== 401 && response.statusCode !== 407) response.close()
+}
+
+function withoutToken({ handshake }: AnswerToCheck): string {
+  return handshake === null ? 'it let the request in without asking' : 'it sent no token'
 }
 
 async function checkToken(check: AnswerToCheck, token: Uint8Array): Promise<void> {
   const { handshake, signal, mutual } = check
-  if (handshake.complete) throw failure(check, 'it sent a token that nothing was left to say with', 'bad-token')
+  if (handshake === null || handshake.complete) throw failure(check, 'it sent a token that nothing was left to say with', 'bad-token')
   try {
     await handshake.continue(token)
   } catch (error) {

@@ -45,10 +45,10 @@ export class NegotiateExchange {
    */
   async *run(): Legs {
     this.#refuseOpenDelegation()
-    if (this.#initiator.options.channelBindings === 'require') this.#channelBindings(await this.#context.bind())
-    if (!this.#signsFirst()) {
+    const connection = await this.#bindEarly()
+    if (!this.#signsFirst(connection)) {
       const response = yield* this.#ask()
-      if (!this.#isAskedBy(response)) return response
+      if (!this.#isAskedBy(response)) return this.#checkAnswer(null, response)
       const { response: last } = yield* this.#signIn()
       return last
     }
@@ -77,17 +77,32 @@ export class NegotiateExchange {
     return statusCode === (this.#context.recipient === 'proxy' ? 407 : 401)
   }
 
-  /** Whether the token goes with the first leg: to a server that asks, and beside a body, which would travel in vain or twice otherwise. */
-  #signsFirst(): boolean {
-    const { preemptive } = this.#initiator.options
+  /** Reserves the connection, but for a CONNECT: its proxy may close after the 407, and nothing of ours is on that socket yet. */
+  async #bindEarly(): Promise<Connection | null> {
+    const isRequired = this.#initiator.options.channelBindings === 'require'
+    if (this.#request.method === 'CONNECT' && !isRequired) return null
+    const connection = await this.#context.bind()
+    if (isRequired) this.#channelBindings(connection)
+    return connection
+  }
+
+  /**
+   * Whether the token goes with the first leg: to a server that asks, and beside a body, which would travel in vain or twice otherwise. On a connection that
+   * has carried a token before it always does: the server may have signed in the connection, and would not ask.
+   */
+  #signsFirst(connection: Connection | null): boolean {
+    const { options, signedIn } = this.#initiator
+    const { preemptive } = options
+    if (connection !== null && signedIn.has(connection)) return true
     if (preemptive !== 'learned') return preemptive
     return this.#request.body !== null || this.#initiator.asking.get(this.#context) === true
   }
 
-  /** Whether a request without a token is out of the question. */
+  /** Whether a request without a token is out of the question: the server is known to refuse it, or its answer could not be taken. */
   #mustSignFirst(): boolean {
     const { preemptive } = this.#initiator.options
-    return preemptive === true || this.#initiator.asking.get(this.#context) === true
+    if (preemptive === true || this.#initiator.asking.get(this.#context) === true) return true
+    return this.#initiator.mutualFor(this.#context) === 'required'
   }
 
   #isUnsent({ reason, response }: KerberosError): boolean {
@@ -97,8 +112,6 @@ export class NegotiateExchange {
   /** Sends the request as it is, to hear whether the server asks. The body stays here until it does. */
   async *#ask(): Legs {
     const request = this.#request
-    // A proxy may close after its 407 to CONNECT, and nothing of ours is on that socket yet.
-    if (request.method !== 'CONNECT') await this.#context.bind()
     if (request.body === null) return yield request
     const response = yield request.withoutBody()
     return this.#isRefusal(response) ? response : yield request
@@ -107,7 +120,7 @@ export class NegotiateExchange {
   /** There is no token, and it is not known that one is needed. */
   async *#sendUnsigned(reason: KerberosError): Legs {
     const response = yield this.#request
-    if (!this.#isAskedBy(response)) return response
+    if (!this.#isAskedBy(response)) return this.#checkAnswer(null, response)
     reason.response = response
     throw reason
   }
@@ -119,11 +132,11 @@ export class NegotiateExchange {
     try {
       let token = await this.#begin(handshake)
       for (let sent = 1; ; sent++) {
+        this.#initiator.signedIn.add(connection)
         this.#context.authorize(this.#request, `Negotiate ${Buffer.from(token).toString('base64')}`)
         const response: Response = yield this.#request
         if (!this.#isRefusal(response)) {
-          await this.#checkAnswer(handshake, response)
-          return { response, isAskedAgain: false }
+          return { response: await this.#checkAnswer(handshake, response), isAskedAgain: false }
         }
         const next = sent < MOST_TOKENS ? await this.#continue(handshake, response) : 'refused'
         if (next === 'again' || next === 'refused') return { response, isAskedAgain: next === 'again' }
@@ -160,7 +173,7 @@ export class NegotiateExchange {
     return next ?? 'refused'
   }
 
-  async #checkAnswer(handshake: Handshake, response: Response): Promise<void> {
+  async #checkAnswer(handshake: Handshake | null, response: Response): Promise<Response> {
     const { recipient, signal } = this.#context
     await checkMutual({
       handshake,
@@ -173,7 +186,8 @@ export class NegotiateExchange {
       signal,
     })
     // Who took a token once wants it the next time too.
-    if (response.ok) this.#initiator.asking.set(this.#context, true)
+    if (handshake !== null && response.ok) this.#initiator.asking.set(this.#context, true)
+    return response
   }
 
   /** What ties the token to the connection, if it is to be. */

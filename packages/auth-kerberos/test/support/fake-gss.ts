@@ -105,7 +105,8 @@ export class FakeAcceptor {
   }
 
   /** Serves `/protected` for those who are let in, and `/refusing` for nobody. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean {
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    if (request.url === '/protected' || request.url === '/refusing') for await (const _ of request);
     if (request.url === '/refusing') {
       response.writeHead(401, { 'WWW-Authenticate': 'Negotiate' }).end('no')
       return true
