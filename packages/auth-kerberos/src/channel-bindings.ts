@@ -22,7 +22,13 @@ const SIGNATURE_HASHES: ReadonlyMap<string, string> = new Map([
 const PLAIN_HASHES: ReadonlyMap<string, string> = new Map([
   ...rows('2b0e03021a', { '': 'sha256' }),
   ...rows('6086480165030402', { '01': 'sha256', '02': 'sha384', '03': 'sha512', '04': 'sha224' }),
-  ...rows('6086480165030402', { '05': 'sha512-224', '06': 'sha512-256', '08': 'sha3-256', '09': 'sha3-384', '0a': 'sha3-512' }),
+  ...rows('6086480165030402', {
+    '05': 'sha512-224',
+    '06': 'sha512-256',
+    '08': 'sha3-256',
+    '09': 'sha3-384',
+    '0a': 'sha3-512',
+  }),
 ])
 
 function rows(prefix: string, hashes: Record<string, string>): (readonly [string, string])[] {
@@ -58,7 +64,8 @@ function algorithmHash(algorithm: Uint8Array): string | null {
   if (identifier?.tag !== OBJECT_IDENTIFIER) return null
   const name = hex(identifier.content)
   if (name !== RSASSA_PSS) return SIGNATURE_HASHES.get(name) ?? null
-  const hash = parameters?.tag === SEQUENCE ? readDer(parameters.content).find(({ tag }) => tag === PSS_HASH) : undefined
+  const hash =
+    parameters?.tag === SEQUENCE ? readDer(parameters.content).find(({ tag }) => tag === PSS_HASH) : undefined
   // Left out, it is SHA-1.
   if (hash === undefined) return 'sha256'
   const [sequence] = readDer(hash.content)

@@ -15,7 +15,7 @@ const MOST_LENGTH_BYTES = 4
  */
 export function readDer(bytes: Uint8Array): DerElement[] {
   const elements: DerElement[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const tag = byteAt(bytes, at)
     if ((tag & 0x1f) === 0x1f) throw new RangeError('DER: a tag in long form')
     const [length, start] = readLength(bytes, at + 1)

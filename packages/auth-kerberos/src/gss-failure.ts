@@ -32,7 +32,10 @@ const TEXTS: readonly (readonly [KerberosReason, RegExp])[] = [
   ['clock-skew', /clock skew|time skew/i],
   ['unknown-service', /server (?:\S+ )?(?:not found|unknown)|no such server|server not yet valid/i],
   ['unknown-client', /client (?:\S+ )?(?:not found|unknown)|no such client/i],
-  ['kdc-unreachable', /cannot (?:contact|find|resolve)[^.]*kdc|unable to reach any kdc|cannot resolve network address/i],
+  [
+    'kdc-unreachable',
+    /cannot (?:contact|find|resolve)[^.]*kdc|unable to reach any kdc|cannot resolve network address/i,
+  ],
   ['expired', /expired/i],
   ['wrong-key', /preauth\w* failed|password incorrect|decrypt integrity check failed|password has expired/i],
   [

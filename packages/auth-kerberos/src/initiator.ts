@@ -70,7 +70,8 @@ export class Initiator {
     if (error instanceof AuthenticationError || error instanceof UsageError) return error
     const { signal } = context
     if (signal?.aborted === true && error === signal.reason) return error
-    const text = error instanceof OutOfPatience ? `no answer within ${this.options.timeoutMs} ms` : describeFailure(error)
+    const text =
+      error instanceof OutOfPatience ? `no answer within ${this.options.timeoutMs} ms` : describeFailure(error)
     const reason: KerberosReason = error instanceof OutOfPatience ? 'timeout' : reasonOf(text)
     return this.failure(text, reason, { request, context, response, cause: error })
   }

@@ -80,7 +80,8 @@ export function resolveOptions(options: KerberosOptions, where: string): Resolve
     hostname: hostname === undefined ? null : name('hostname', hostname, /^[^\0@/\s]+$/, where),
     principal: principalName,
     credentials: options.credentials === undefined ? null : credentials(options.credentials, principalName, where),
-    mutual: options.mutual === undefined ? null : oneOf('mutual', options.mutual, ['required', 'optional', 'off'], where),
+    mutual:
+      options.mutual === undefined ? null : oneOf('mutual', options.mutual, ['required', 'optional', 'off'], where),
     delegate: oneOf('delegate', options.delegate ?? false, [true, false], where),
     channelBindings: oneOf('channelBindings', options.channelBindings ?? 'auto', ['auto', 'require', 'off'], where),
     preemptive: oneOf('preemptive', options.preemptive ?? 'learned', [true, false, 'learned'], where),
@@ -95,10 +96,17 @@ function name(option: string, value: unknown, pattern: RegExp, where: string): s
   throw new UsageError(`${where}: ${option} must be a name, not ${shown}`)
 }
 
-function oneOf<const T extends string | boolean>(option: string, value: unknown, allowed: readonly T[], where: string): T {
+function oneOf<const T extends string | boolean>(
+  option: string,
+  value: unknown,
+  allowed: readonly T[],
+  where: string,
+): T {
   if (allowed.includes(value as T)) return value as T
   const shown = typeof value === 'string' ? JSON.stringify(value) : typeof value
-  throw new UsageError(`${where}: ${option} must be ${allowed.map((one) => JSON.stringify(one)).join(' or ')}, not ${shown}`)
+  throw new UsageError(
+    `${where}: ${option} must be ${allowed.map((one) => JSON.stringify(one)).join(' or ')}, not ${shown}`,
+  )
 }
 
 function milliseconds(value: unknown, where: string): number {

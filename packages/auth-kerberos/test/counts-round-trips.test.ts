@@ -62,19 +62,22 @@ describe('round trips on Apache, with mutual authentication checked each time', 
     expect(rows[0]?.bytesIn).toBeLessThan(5_100_000)
   })
 
-  test.each([true, false, 'learned'] as const)('a stream that can be read once arrives whole, preemptive: %s', async (preemptive) => {
-    const session = newSession(new KerberosAuth({ preemptive }))
-    for (let sent = 0; sent < 2; sent++) {
-      await lab().apache.log.clear()
-      const parts = Array.from({ length: 10 }, (_, part) => Buffer.alloc(10_000, part))
-      const data = (async function* () {
-        yield* parts
-      })()
-      const response = await session.post(`${lab().apache.url}/krb/sum`, { data })
-      const hash = createHash('sha256').update(Buffer.concat(parts)).digest('hex')
-      expect(response.text).toContain(`method=POST length=100000 sha256=${hash}`)
-      const rows = await lab().apache.log.requests({ atLeast: 1 })
-      expect(rows.filter(({ bytesIn }) => bytesIn > 50_000)).toHaveLength(1)
-    }
-  })
+  test.each([true, false, 'learned'] as const)(
+    'a stream that can be read once arrives whole, preemptive: %s',
+    async (preemptive) => {
+      const session = newSession(new KerberosAuth({ preemptive }))
+      for (let sent = 0; sent < 2; sent++) {
+        await lab().apache.log.clear()
+        const parts = Array.from({ length: 10 }, (_, part) => Buffer.alloc(10_000, part))
+        const data = (async function* () {
+          yield* parts
+        })()
+        const response = await session.post(`${lab().apache.url}/krb/sum`, { data })
+        const hash = createHash('sha256').update(Buffer.concat(parts)).digest('hex')
+        expect(response.text).toContain(`method=POST length=100000 sha256=${hash}`)
+        const rows = await lab().apache.log.requests({ atLeast: 1 })
+        expect(rows.filter(({ bytesIn }) => bytesIn > 50_000)).toHaveLength(1)
+      }
+    },
+  )
 })

@@ -25,9 +25,10 @@ describe.each(['http', 'https'] as const)('Squid, spoken to by %s', (proxyScheme
     }
     await session.close()
     const rows = await lab().squid.log.requests({ atLeast: scheme === 'http' ? 6 : 2 })
-    expect(rows.map(({ status, user }) => `${status} ${user}`)).toEqual(
-      ['407 null', ...Array(scheme === 'http' ? 5 : 1).fill('200 alice@TEST.LOCAL')],
-    )
+    expect(rows.map(({ status, user }) => `${status} ${user}`)).toEqual([
+      '407 null',
+      ...Array(scheme === 'http' ? 5 : 1).fill('200 alice@TEST.LOCAL'),
+    ])
   })
 
   test.each(['http', 'https'] as const)('one user for the proxy, another for the %s origin', async (scheme) => {

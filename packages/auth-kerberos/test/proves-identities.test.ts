@@ -43,7 +43,11 @@ describe('credentials', () => {
   })
 
   test('of a password are kept: many requests ask the KDC once', async () => {
-    const auth = new KerberosAuth({ credentials: { password: labUsers.bob.password }, principal: 'bob', preemptive: true })
+    const auth = new KerberosAuth({
+      credentials: { password: labUsers.bob.password },
+      principal: 'bob',
+      preemptive: true,
+    })
     const session = newSession(auth)
     const url = `${lab().apache.url}/krb/echo`
     expect((await session.get(url)).statusCode).toBe(200)
@@ -68,8 +72,8 @@ describe('credentials', () => {
       newSession(new KerberosAuth({ preemptive: true })),
       newSession(new KerberosAuth({ credentials: { ccache: lab().kdc.ccache('bob') } })),
       newSession(new KerberosAuth({ credentials: { keytab: lab().kdc.keytab('alice') } })),
-      newSession(new KerberosAuth({ credentials: { password: bob.password }, principal: bob.principal })),
-      newSession(new KerberosAuth({ credentials: { password: alice.password }, principal: alice.principal })),
+      newSession(new KerberosAuth({ credentials: { password: bob.password }, principal: 'bob@TEST.LOCAL' })),
+      newSession(new KerberosAuth({ credentials: { password: alice.password }, principal: 'alice@TEST.LOCAL' })),
     ]
     const wanted = ['alice', 'bob', 'alice', 'bob', 'alice']
     const ask = async (turn: number): Promise<boolean> => {
@@ -106,7 +110,9 @@ describe('credentials that are no good', () => {
     const error = await failing({})
     expect([error.reason, error.code, error.service]).toEqual(['no-credentials', 'ERR_KERBEROS', 'HTTP@localhost'])
     expect(error.message).toContain('`kinit`')
-    expect(error.message).toMatch(/^GET http:\/\/localhost:\d+\/krb\/echo: no Kerberos token for HTTP@localhost: \w.* \(GSS major 0x70000/)
+    expect(error.message).toMatch(
+      /^GET http:\/\/localhost:\d+\/krb\/echo: no Kerberos token for HTTP@localhost: \w.* \(GSS major 0x70000/,
+    )
   })
 
   test('a ccache or keytab that does not exist, or is of another principal', async () => {

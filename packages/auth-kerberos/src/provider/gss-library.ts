@@ -171,7 +171,7 @@ export class GssLibrary {
 
   #start(start: (done: Done) => void): Promise<number> {
     return new Promise((resolve, reject) => {
-      start((error, major) => (error ? reject(error as Error) : resolve(major)))
+      start((error, major) => (error ? reject(error) : resolve(major)))
     })
   }
 
@@ -187,7 +187,12 @@ export class GssLibrary {
     do {
       const text: Partial<GssBuffer> = {}
       this.#functions.displayStatus([0], status, type, null, more, text)
-      texts.push(Buffer.from(this.#takeBytes(text) ?? []).toString().replaceAll('\0', '').trim())
+      texts.push(
+        Buffer.from(this.#takeBytes(text) ?? [])
+          .toString()
+          .replaceAll('\0', '')
+          .trim(),
+      )
     } while (more[0] !== 0 && texts.length < MOST_STATUS_TEXTS)
     return texts.join(', ')
   }
@@ -202,7 +207,7 @@ export class GssLibrary {
   }
 }
 
-type Done = (error: unknown, major: number) => void
+type Done = (error: Error | null, major: number) => void
 
 function setOf(mechanism: Oid): OidSet {
   return { count: 1, elements: [mechanism] }
