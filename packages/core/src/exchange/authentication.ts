@@ -8,7 +8,7 @@ import { authContext } from './auth-context.ts'
 import { cookieHeader, setCookieHeader } from './cookies.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import { Lease } from './lease.ts'
-import { withProxy } from './transport.ts'
+import { noteLeg, withProxy } from './transport.ts'
 
 /**
  * Signs a copy of the request, for the origin and for a proxy. The request above stays unsigned, so that nothing a scheme sets survives to another hop.
@@ -101,8 +101,15 @@ class SignedExchange {
 
   /** https through a proxy: the flow is handed down to whoever opens the tunnel, and runs on its raw socket. */
   #tunnelFlow(auth: AuthBase): ProxyFlow {
-    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> =>
-      this.#sign(connect, { auth, recipient: 'proxy', send: leg, bind: () => leg.bind() })
+    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> => {
+      const send: Send = async (request) => {
+        const started = performance.now()
+        const response = await leg(request)
+        noteLeg(this.#options, request, response, started)
+        return response
+      }
+      return this.#sign(connect, { auth, recipient: 'proxy', send, bind: () => leg.bind() })
+    }
     return Object.assign(flow, { poolKey: auth.poolKey })
   }
 

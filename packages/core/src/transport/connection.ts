@@ -4,6 +4,7 @@ import { Client } from 'undici'
 import { ConnectionError, redactUrl } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
+import type { Opening } from '../message/timings.ts'
 import { dispatch, type Link } from './dispatch.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { Route } from './route.ts'
@@ -14,6 +15,13 @@ import { guardParser, type ParserGuard } from './undici-guard.ts'
 export interface ConnectionOwner {
   onIdle(connection: HTTPConnection): void
   onClosed(connection: HTTPConnection): void
+}
+
+/** A socket that is ready for requests. */
+export interface OpenedSocket {
+  readonly socket: Socket
+  readonly route: Route
+  readonly opening: Opening
 }
 
 /** Subtracted from the time that a server's Keep-Alive header names, for the way there. */
@@ -27,6 +35,7 @@ export class HTTPConnection implements Connection, Link {
   readonly peerCertificate?: Uint8Array
   readonly socket: Socket
   readonly dispatcher: Client
+  readonly opening: Opening
   guard: ParserGuard | null = null
   /** Reserved for one exchange of several legs. */
   leased = false
@@ -38,8 +47,9 @@ export class HTTPConnection implements Connection, Link {
   readonly #isTls13: boolean
   readonly #owner: ConnectionOwner
 
-  constructor(socket: Socket, route: Route, limits: ResolvedLimits, owner: ConnectionOwner) {
+  constructor({ socket, route, opening }: OpenedSocket, limits: ResolvedLimits, owner: ConnectionOwner) {
     this.socket = socket
+    this.opening = opening
     this.#route = route
     this.#isTls13 = 'getProtocol' in socket && (socket as TLSSocket).getProtocol() === 'TLSv1.3'
     this.#owner = owner
