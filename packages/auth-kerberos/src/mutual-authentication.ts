@@ -45,7 +45,8 @@ function withoutToken({ handshake }: AnswerToCheck): string {
 
 async function checkToken(check: AnswerToCheck, token: Uint8Array): Promise<void> {
   const { handshake, signal, mutual } = check
-  if (handshake === null || handshake.complete) throw failure(check, 'it sent a token that nothing was left to say with', 'bad-token')
+  if (handshake === null || handshake.complete)
+    throw failure(check, 'it sent a token that nothing was left to say with', 'bad-token')
   try {
     await handshake.continue(token)
   } catch (error) {

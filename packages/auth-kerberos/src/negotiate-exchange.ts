@@ -152,8 +152,7 @@ export class NegotiateExchange {
   }
 
   async #begin(handshake: Handshake): Promise<Uint8Array> {
-    const { now } = this.#context
-    const token = await this.#explained(() => handshake.begin(() => now()))
+    const token = await this.#explained(() => handshake.begin(() => this.#context.now()))
     if (token === null) throw this.#failure('the library gave none', 'other')
     if (this.#delegates() && handshake.flags !== null && !handshake.flags.delegated) {
       throw this.#failure('the ticket cannot be handed on', 'not-delegated')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { KerberosAuth, KerberosError } from '../src/index.ts'
+import { KerberosAuth, type KerberosError } from '../src/index.ts'
 import { failureOf } from './support/failures.ts'
 import { useLab } from './support/use-lab.ts'
 import { useSessions } from './support/sessions.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { AuthBase, type AuthContext, type PreparedRequest, type Response, UsageError } from '@entreat/core'
-import { KerberosError, MutualAuthenticationError, NegotiateAuth } from '../src/index.ts'
+import { type KerberosError, MutualAuthenticationError, NegotiateAuth } from '../src/index.ts'
 import { failureOf } from './support/failures.ts'
 import { FakeAcceptor, FakeGss } from './support/fake-gss.ts'
 import { useServer } from './support/use-server.ts'
@@ -128,7 +128,9 @@ describe('NegotiateAuth', () => {
   ])('does not fall back with %s', async (_, text, reason) => {
     const ntlm = new FakeNtlm()
     const server = await startServer(serve(['Negotiate', 'NTLM']))
-    const error = await failureOf(newSession(new NegotiateAuth({ provider: failing(text), ntlm, hostname })).get(server.url))
+    const error = await failureOf(
+      newSession(new NegotiateAuth({ provider: failing(text), ntlm, hostname })).get(server.url),
+    )
     expect((error as KerberosError).reason).toBe(reason)
     expect(ntlm.flows).toBe(0)
   })
@@ -137,7 +139,9 @@ describe('NegotiateAuth', () => {
     const ntlm = new FakeNtlm()
     const server = await startServer((request, response) => {
       const isSigned = request.headers.authorization?.startsWith('Negotiate ') === true
-      response.writeHead(isSigned ? 200 : 401, isSigned ? {} : { 'WWW-Authenticate': ['Negotiate', 'NTLM'] }).end('hello')
+      response
+        .writeHead(isSigned ? 200 : 401, isSigned ? {} : { 'WWW-Authenticate': ['Negotiate', 'NTLM'] })
+        .end('hello')
       return true
     })
     const session = newSession(new NegotiateAuth({ provider: new FakeGss(), ntlm, hostname }))

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { AuthenticationError, UnrewindableBodyError } from '@entreat/core'
-import { KerberosAuth, KerberosError, MutualAuthenticationError } from '../src/index.ts'
+import { KerberosAuth, type KerberosError, MutualAuthenticationError } from '../src/index.ts'
 import { failureOf } from './support/failures.ts'
 import { FakeAcceptor, FakeGss } from './support/fake-gss.ts'
 import { useServer } from './support/use-server.ts'
@@ -131,7 +131,12 @@ describe('what the provider grants', () => {
     const server = await startServer(new FakeAcceptor().handle.bind(new FakeAcceptor()))
     await newSession(auth).get(`${server.url}/protected`)
     // The test server is no proxy, but as one it is asked all the same.
-    await failureOf(newSession(null, { proxyAuth: new KerberosAuth({ provider: gss, delegate: true, preemptive: true }), proxies: { all: server.url } }).get('https://localhost:1/'))
+    await failureOf(
+      newSession(null, {
+        proxyAuth: new KerberosAuth({ provider: gss, delegate: true, preemptive: true }),
+        proxies: { all: server.url },
+      }).get('https://localhost:1/'),
+    )
     expect(gss.contexts.map(({ options }) => options.delegate)).toEqual([true, false])
   })
 })
@@ -205,7 +210,9 @@ describe('an abort', () => {
       return true
     })
     const session = newSession(new KerberosAuth({ provider: gss, preemptive: true }))
-    expect(await failureOf(session.get(`${server.url}/x`, { signal: controller.signal }))).toBe(controller.signal.reason)
+    expect(await failureOf(session.get(`${server.url}/x`, { signal: controller.signal }))).toBe(
+      controller.signal.reason,
+    )
     expect([gss.contexts.length, gss.leaked]).toEqual([1, 0])
   })
 })
@@ -249,15 +256,21 @@ describe('the first ticket for a service', () => {
   test('is fetched for the others when its own request is given up', async () => {
     let release = (): void => {}
     const gate = new Promise<void>((resolve) => (release = resolve))
-    let steps = 0
-    const gss = new FakeGss({ beforeStep: (token) => (token === null && ++steps === 1 ? gate : undefined) })
+    let begin = (): void => {}
+    const begun = new Promise<void>((resolve) => (begin = resolve))
+    const gss = new FakeGss({
+      beforeStep: () => {
+        begin()
+        return gate
+      },
+    })
     const acceptor = new FakeAcceptor()
     const server = await startServer((request, response) => acceptor.handle(request, response))
     const session = newSession(new KerberosAuth({ provider: gss, preemptive: true }))
     const controller = new AbortController()
     const url = `${server.url}/protected`
     const first = failureOf(session.get(url, { signal: controller.signal }))
-    while (steps < 1) await new Promise((resolve) => void setImmediate(resolve))
+    await begun
     const second = session.get(url)
     while (gss.contexts.length < 2) await new Promise((resolve) => void setImmediate(resolve))
     controller.abort(new Error('enough'))

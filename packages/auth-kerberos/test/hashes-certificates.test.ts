@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { serverEndPoint } from '../src/channel-bindings.ts'
 import { readDer } from '../src/der.ts'
@@ -73,7 +73,14 @@ describe("the hash of a certificate's own signature (RFC 5929 section 4.1)", () 
   })
 
   test('none of what is no certificate', () => {
-    for (const bytes of [[], [0x30], [0x30, 0x80], [0x30, 0x84, 255, 255, 255, 255], [0x04, 0x00], [0x1f, 0x81, 0x01, 0]]) {
+    for (const bytes of [
+      [],
+      [0x30],
+      [0x30, 0x80],
+      [0x30, 0x84, 255, 255, 255, 255],
+      [0x04, 0x00],
+      [0x1f, 0x81, 0x01, 0],
+    ]) {
       expect(serverEndPoint(Uint8Array.from(bytes))).toBeNull()
     }
     expect(serverEndPoint(certificate())).toBeNull()

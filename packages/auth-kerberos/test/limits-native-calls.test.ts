@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { fileURLToPath } from 'node:url'
 import { AuthBase, type AuthContext, type PreparedRequest, TotalTimeout } from '@entreat/core'
-import { KerberosAuth, KerberosError, NegotiateAuth } from '../src/index.ts'
+import { KerberosAuth, type KerberosError, NegotiateAuth } from '../src/index.ts'
 import { mostNativeCalls, NativeCalls, sharedNativeCalls } from '../src/native-calls.ts'
 import { OutOfPatience } from '../src/patience.ts'
 import { failureOf } from './support/failures.ts'
@@ -125,7 +125,7 @@ describe('a KDC that does not answer', () => {
       expect([settled, sharedNativeCalls().running]).toEqual([0, 2])
       const reason = new Error('enough')
       controller.abort(reason)
-      expect(await Promise.all(asked)).toEqual(Array(8).fill(reason))
+      expect(await Promise.all(asked)).toEqual(Array.from({ length: 8 }, () => reason))
       expect(sharedNativeCalls().running).toBe(2)
     })
   })

@@ -72,8 +72,8 @@ describe('credentials', () => {
       newSession(new KerberosAuth({ preemptive: true })),
       newSession(new KerberosAuth({ credentials: { ccache: lab().kdc.ccache('bob') } })),
       newSession(new KerberosAuth({ credentials: { keytab: lab().kdc.keytab('alice') } })),
-      newSession(new KerberosAuth({ credentials: { password: bob.password }, principal: bob.principal })),
-      newSession(new KerberosAuth({ credentials: { password: alice.password }, principal: alice.principal })),
+      newSession(new KerberosAuth({ credentials: { password: bob.password }, principal: 'bob@TEST.LOCAL' })),
+      newSession(new KerberosAuth({ credentials: { password: alice.password }, principal: 'alice@TEST.LOCAL' })),
     ]
     const wanted = ['alice', 'bob', 'alice', 'bob', 'alice']
     const ask = async (turn: number): Promise<boolean> => {

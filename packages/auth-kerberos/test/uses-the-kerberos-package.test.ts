@@ -1,6 +1,12 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '@entreat/core'
-import { type GssProvider, KerberosAuth, KerberosError, type KerberosOptions, MutualAuthenticationError } from '../src/index.ts'
+import {
+  type GssProvider,
+  KerberosAuth,
+  KerberosError,
+  type KerberosOptions,
+  MutualAuthenticationError,
+} from '../src/index.ts'
 import { providerOf } from '../src/provider/kerberos-provider.ts'
 import { builtKerberos, buildProblem } from './support/built-kerberos.ts'
 import { failureOf } from './support/failures.ts'
@@ -33,7 +39,9 @@ describe('the provider kerberos', () => {
       while (left-- > 0) expect((await session.get(url)).text).toContain('user=alice@TEST.LOCAL')
     }
     await Promise.all(Array.from({ length: 64 }, work))
-    expect((await lab().apache.log.requests({ atLeast: 200 })).map(({ status }) => status)).toEqual(Array(200).fill(200))
+    expect((await lab().apache.log.requests({ atLeast: 200 })).map(({ status }) => status)).toEqual(
+      Array(200).fill(200),
+    )
   })
 
   test('is told about delegation by the name that its code reads', async () => {
@@ -46,7 +54,11 @@ describe('the provider kerberos', () => {
   })
 
   test('works through a proxy', async () => {
-    const session = newSession(auth(), { proxies: { all: lab().squid.proxyUrl }, proxyAuth: auth(), verify: lab().authority })
+    const session = newSession(auth(), {
+      proxies: { all: lab().squid.proxyUrl },
+      proxyAuth: auth(),
+      verify: lab().authority,
+    })
     for (const origin of [lab().apache.url, lab().apache.tlsUrl]) {
       const response = await session.get(`${origin}/krb/echo`, { auth: auth() })
       expect(response.text).toContain('user=alice@TEST.LOCAL')
@@ -66,7 +78,9 @@ describe('the provider kerberos', () => {
     ['channel bindings that are required', { channelBindings: 'require' }],
   ])('refuses %s instead of ignoring it', (_, options) => {
     expect(() => auth(options)).toThrow(UsageError)
-    expect(() => auth(options)).toThrow(/^KerberosAuth: the provider kerberos cannot honour (credentials: |channelBindings: )/)
+    expect(() => auth(options)).toThrow(
+      /^KerberosAuth: the provider kerberos cannot honour (credentials: |channelBindings: )/,
+    )
   })
 
   test('does not sign in as somebody else than the principal that was asked for', async () => {

@@ -1,4 +1,4 @@
-import type { Handle } from './gss-functions.ts'
+import type { Handle, Oid } from './gss-functions.ts'
 import { type CredentialStore, type GssLibrary, KRB5, SPNEGO } from './gss-library.ts'
 import type { GssContextOptions, KerberosCredentials } from './gss-provider.ts'
 import { TicketStore } from './ticket-store.ts'
@@ -82,21 +82,21 @@ export class CredentialKeeper {
     lease.retire()
   }
 
-  /** What Kerberos says itself. SPNEGO says only that it has found no mechanism. */
+  /** What Kerberos says itself of a ccache. SPNEGO says only that it has found no mechanism. */
   async diagnose({ credentials, principal }: GssContextOptions, failure: unknown): Promise<unknown> {
-    // To try a password again could lock its user out.
-    if (credentials?.password !== undefined) return failure
-    const keytab = credentials?.keytab
-    const store = keytab === undefined ? storeOf(credentials) : keytabStore(keytab, TicketStore.newName())
+    if (
+      !/cannot find mechanisms/i.test(String(failure)) ||
+      (credentials !== undefined && credentials.ccache === undefined)
+    )
+      return failure
     const name = this.#importUser(principal)
     try {
-      this.#gss.releaseCredential(await this.#gss.acquire(KRB5, name, store))
+      this.#gss.releaseCredential(await this.#gss.acquire(KRB5, name, storeOf(credentials)))
       return failure
     } catch (telling) {
       return telling
     } finally {
       this.#gss.releaseName(name)
-      if (keytab !== undefined && store !== null) this.#tickets?.destroy(store.ccache)
     }
   }
 
@@ -113,22 +113,34 @@ export class CredentialKeeper {
     return kept
   }
 
-  /** Kerberos first, then SPNEGO: where gss-ntlmssp is installed, SPNEGO takes any password and says nothing. */
   async #signIn(password: string, principal: string | undefined): Promise<CredentialLease> {
-    const handle = await this.#acquire(principal, async (name) => {
-      this.#gss.releaseCredential(await this.#gss.acquireWithPassword(KRB5, name, password))
-      return this.#gss.acquireWithPassword(SPNEGO, name, password)
-    })
+    const handle = await this.#acquire(principal, (name) =>
+      this.#tellingly((mechanism) => this.#gss.acquireWithPassword(mechanism, name, password)),
+    )
     return new CredentialLease(handle, true, () => this.#gss.releaseCredential(handle))
   }
 
   async #readKeytab(keytab: string, principal: string | undefined): Promise<CredentialLease> {
-    const store = keytabStore(keytab, TicketStore.newName())
-    const handle = await this.#acquire(principal, (name) => this.#gss.acquire(SPNEGO, name, store))
-    return new CredentialLease(handle, true, () => {
-      this.#gss.releaseCredential(handle)
-      this.#tickets?.destroy(store.ccache)
-    })
+    const store = { ccache: TicketStore.newName(), client_keytab: withType(keytab) }
+    const destroy = (): void => this.#tickets?.destroy(store.ccache)
+    try {
+      const handle = await this.#acquire(principal, (name) =>
+        this.#tellingly((mechanism) => this.#gss.acquire(mechanism, name, store)),
+      )
+      return new CredentialLease(handle, true, () => {
+        this.#gss.releaseCredential(handle)
+        destroy()
+      })
+    } catch (error) {
+      destroy()
+      throw error
+    }
+  }
+
+  /** Kerberos first, whose errors say what is wrong: SPNEGO has found no mechanism, or with gss-ntlmssp takes any password and says nothing. */
+  async #tellingly(acquire: (mechanism: Oid) => Promise<Handle>): Promise<Handle> {
+    this.#gss.releaseCredential(await acquire(KRB5))
+    return acquire(SPNEGO)
   }
 
   async #acquire(principal: string | undefined, acquire: (name: Handle) => Promise<Handle>): Promise<Handle> {
@@ -155,10 +167,6 @@ export class CredentialKeeper {
 
 function storeOf(credentials: KerberosCredentials | undefined): CredentialStore | null {
   return credentials?.ccache === undefined ? null : { ccache: withType(credentials.ccache) }
-}
-
-function keytabStore(keytab: string, ccache: string): CredentialStore {
-  return { ccache, client_keytab: withType(keytab) }
 }
 
 /** A path is a file; so that one with a colon in it is not taken for a type. */

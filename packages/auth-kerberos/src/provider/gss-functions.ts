@@ -1,7 +1,8 @@
+import type koffi from 'koffi'
 import type { KoffiFunc, LibraryHandle, TypeObject } from 'koffi'
 
 /** What is used of koffi. */
-export type Koffi = typeof import('koffi')
+export type Koffi = typeof koffi
 
 /** An address in C memory. */
 export type Handle = bigint | null
@@ -102,16 +103,15 @@ export function bindFunctions(koffi: Koffi, library: LibraryHandle, packed: bool
   ): KoffiFunc<T> => library.func(name, 'uint32_t', [out('uint32_t'), ...parameters]) as unknown as KoffiFunc<T>
   const wanted = [handle, 'uint32_t', to(oidSet), 'int']
   const results = [out(handle), handle, handle]
+  const initiated = [handle, inOut(handle), handle, to(oid), 'uint32_t', 'uint32_t', to(bindings), to(buffer)]
+  const granted = [handle, out(buffer), out('uint32_t'), handle]
   return {
     importName: bind('gss_import_name', [to(buffer), to(oid), out(handle)]),
     acquire: bind('gss_acquire_cred', [...wanted, ...results]),
     acquireFrom: ifThere(() => bind('gss_acquire_cred_from', [...wanted, to(keyValues), ...results])),
     acquireWithPassword: bind('gss_acquire_cred_with_password', [handle, to(buffer), ...wanted.slice(1), ...results]),
     setNegotiable: bind('gss_set_neg_mechs', [handle, to(oidSet)]),
-    initiate: bind('gss_init_sec_context', [
-      ...[handle, inOut(handle), handle, to(oid), 'uint32_t', 'uint32_t', to(bindings), to(buffer)],
-      ...[handle, out(buffer), out('uint32_t'), handle],
-    ]),
+    initiate: bind('gss_init_sec_context', [...initiated, ...granted]),
     displayStatus: bind('gss_display_status', ['uint32_t', 'int', to(oid), inOut('uint32_t'), out(buffer)]),
     releaseName: bind('gss_release_name', [inOut(handle)]),
     releaseCredential: bind('gss_release_cred', [inOut(handle)]),

@@ -171,7 +171,7 @@ export class GssLibrary {
 
   #start(start: (done: Done) => void): Promise<number> {
     return new Promise((resolve, reject) => {
-      start((error, major) => (error ? reject(error as Error) : resolve(major)))
+      start((error, major) => (error ? reject(error) : resolve(major)))
     })
   }
 
@@ -207,7 +207,7 @@ export class GssLibrary {
   }
 }
 
-type Done = (error: unknown, major: number) => void
+type Done = (error: Error | null, major: number) => void
 
 function setOf(mechanism: Oid): OidSet {
   return { count: 1, elements: [mechanism] }

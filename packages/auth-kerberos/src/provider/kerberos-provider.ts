@@ -29,7 +29,7 @@ export async function kerberosProvider(): Promise<GssProvider> {
   if (process.platform === 'win32') throw new Error('kerberos is not supported on Windows')
   let module: { default?: KerberosModule } & Partial<KerberosModule>
   try {
-    module = (await import('kerberos')) as unknown as typeof module
+    module = await import('kerberos')
   } catch (error) {
     throw new Error('the npm package kerberos is not installed, or its native part was not built', { cause: error })
   }

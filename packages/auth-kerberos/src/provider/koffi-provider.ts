@@ -140,7 +140,7 @@ class KoffiContext implements GssContext {
 async function importKoffi(): Promise<Koffi> {
   try {
     const { default: koffi } = await import('koffi')
-    return koffi as unknown as Koffi
+    return koffi
   } catch (error) {
     throw new Error('the npm package koffi is not installed or does not run here', { cause: error })
   }

@@ -35,7 +35,7 @@ export async function loadProvider(needs: readonly NeededCapability[]): Promise<
 
 /** @throws UsageError that names the option which the provider cannot honour. */
 export function checkCapabilities(provider: GssProvider, needs: readonly NeededCapability[]): void {
-  const lacking = needs.filter((need) => provider.capabilities[need] !== true)
+  const lacking = needs.filter((need) => !provider.capabilities[need])
   if (lacking.length === 0) return
   throw new UsageError(
     `the provider ${provider.name} cannot honour ${lacking.map((need) => OPTION_OF[need]).join(' and ')}`,
