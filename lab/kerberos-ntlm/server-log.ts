@@ -28,8 +28,9 @@ export interface LogQuery {
 }
 
 /**
- * Reads a log of lines with tab-separated fields: server port, client port, requests that the connection had
- * before (`-` if the server does not count), status, user, method, path, bytes, protocol.
+ * Reads a log of lines with tab-separated fields: server port, client port, state, status, user, method, path,
+ * bytes, protocol. The state is Apache's `%k%X`: how often the connection was kept before, then `+` if it is kept
+ * after this request, `-` if it is closed, `X` if it was aborted; a server that does not know writes `-`.
  *
  * A server may write its line a moment after the client has the response, so `settle` has the server prove that
  * nothing of what it answered is still to be written.
@@ -73,32 +74,37 @@ export class ServerLog {
 }
 
 function readRows(lines: readonly string[]): LoggedRequest[] {
-  const numbers = new Map<string, number>()
-  let connections = 0
+  const connections = new ConnectionNumbers()
   // Squid logs connections without a request too, as method `-`.
-  const requests = lines.filter((line) => line.split('\t')[5] !== '-')
-  return requests.map((line) => {
-    const [port = '', clientPort = '', served, status, user = '-', method = '', path = '', bytes, protocol = ''] =
-      line.split('\t')
-    const key = `${port} ${clientPort}`
-    let connection = numbers.get(key)
-    // A client's port is used again some day: the first request tells. The streams of HTTP/2 are all first ones.
-    if (connection === undefined || (served === '0' && protocol.startsWith('HTTP/1'))) {
-      connection = connections += 1
-      numbers.set(key, connection)
-    }
-    const who = user === '-' || user === '""' ? null : unescapeUser(user)
-    return {
+  const requests = lines.map((line) => line.split('\t')).filter((fields) => fields[5] !== '-')
+  return requests.map(
+    ([port = '', clientPort, state = '', status, user = '-', method = '', path = '', bytes, protocol = '']) => ({
       port: Number(port),
-      connection,
+      connection: connections.numberOf(`${port} ${clientPort}`, protocol.startsWith('HTTP/1') ? state : ''),
       status: Number(status),
-      user: who,
+      user: user === '-' || user === '""' ? null : unescapeUser(user),
       method,
       path,
       bytesIn: Number(bytes),
       protocol,
-    }
-  })
+    }),
+  )
+}
+
+/** Tells connections apart although a client's port is used again some day. */
+class ConnectionNumbers {
+  readonly #numbers = new Map<string, number>()
+  #last = 0
+
+  /** The number of the connection between two ports; `state` as in the log, empty if it says nothing. */
+  numberOf(ports: string, state: string): number {
+    // A last request is not counted as kept, so only `0+` is certainly a first one.
+    if (state === '0+') this.#numbers.delete(ports)
+    const number = this.#numbers.get(ports) ?? (this.#last += 1)
+    this.#numbers.set(ports, number)
+    if (/^\d+[-X]$/.test(state)) this.#numbers.delete(ports)
+    return number
+  }
 }
 
 /** Apache writes bytes beyond ASCII as `\xNN` and a backslash as two; Squid writes both as `%NN`. */

@@ -121,9 +121,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_row(self, status):
         """Before the response: who has that finds the row. The fields are those of server-log.ts."""
+        state = f"{self.served}+"
         user = (self.user if status == 200 else None) or "-"
         path = self.path.partition("?")[0]
-        fields = [PORT, self.client_address[1], self.served, status, user, self.command, path, self.received, self.request_version]
+        fields = [PORT, self.client_address[1], state, status, user, self.command, path, self.received, self.request_version]
         os.write(log, ("\t".join(map(str, fields)) + "\n").encode())
         self.served += 1
 
