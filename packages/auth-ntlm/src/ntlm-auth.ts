@@ -101,7 +101,10 @@ export class NTLMAuth extends AuthBase {
    * @throws AuthenticationError for a challenge that is malformed, an origin that may not have the credentials, channel bindings that are required
    * and cannot be had; UnrewindableBodyError where a server forgets its login while it receives a body that cannot be read again.
    */
-  override async *authFlow(request: PreparedRequest, context: AuthContext): Legs {
+  override async *authFlow(
+    request: PreparedRequest,
+    context: AuthContext,
+  ): AsyncGenerator<PreparedRequest, void, Response> {
     const refusal = this.#scope.refusal(request, context)
     if (refusal !== null) return yield* sendUnsigned(request, context, refusal)
     const exchange = { request, context, recipient: `${context.recipient} ${context.recipientOrigin}` }
