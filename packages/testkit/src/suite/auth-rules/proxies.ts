@@ -19,13 +19,13 @@ export function proxyCases(): readonly Case<AuthBench>[] {
     },
     {
       rule,
-      sentence: 'works as auth and as proxyAuth at once',
+      sentence: 'works as auth and as proxyAuth at once for plain http',
       needs,
       check: (bench) => both(bench, bench.server.url),
     },
     {
       rule,
-      sentence: 'works as auth and as proxyAuth at once, in a tunnel',
+      sentence: 'works as auth and as proxyAuth at once for a tunnel',
       needs,
       check: (bench) => both(bench, bench.server.httpsUrl),
     },
@@ -54,6 +54,7 @@ function assertNotPassedOn(bench: AuthBench): void {
   }
 }
 
+/** Of one origin: a scheme may hold to the first that it is used for. */
 async function both(bench: AuthBench, origin: string): Promise<void> {
   const session = through(bench, await bench.proxy(), { auth: bench.scheme })
   const response = await within(session.get(origin + bench.target.path), 'get through a proxy')
