@@ -66,13 +66,13 @@ interface Exchange {
   readonly recipient: string
 }
 
-type Legs<T = void> = AsyncGenerator<PreparedRequest, T, Response>
+type Legs = AsyncGenerator<PreparedRequest, void, Response>
 
 /**
  * NTLMv2, for servers (401) and proxies (407), under the names NTLM and Negotiate.
  *
- * NTLM authenticates connections, so every exchange has one to itself: two more requests on a connection that is new, none on one that is not, and
- * only this instance's requests travel on it. The body is sent with the last leg alone. An answer of 401 to a completed login is the response: the
+ * NTLM authenticates connections, so every exchange has one to itself, on which only this instance's requests travel: one more request where the
+ * connection is new, none where it is logged in. The body is sent with the last leg alone. An answer of 401 to a completed login is the response: the
  * password is wrong, or the user may not.
  *
  * @see MS-NLMP, RFC 4559
@@ -101,7 +101,10 @@ export class NTLMAuth extends AuthBase {
    * @throws AuthenticationError for a challenge that is malformed, an origin that may not have the credentials, channel bindings that are required
    * and cannot be had; UnrewindableBodyError where a server forgets its login while it receives a body that cannot be read again.
    */
-  override async *authFlow(request: PreparedRequest, context: AuthContext): Legs {
+  override async *authFlow(
+    request: PreparedRequest,
+    context: AuthContext,
+  ): AsyncGenerator<PreparedRequest, void, Response> {
     const refusal = this.#scope.refusal(request, context)
     if (refusal !== null) return yield* sendUnsigned(request, context, refusal)
     const exchange = { request, context, recipient: `${context.recipient} ${context.recipientOrigin}` }
@@ -258,7 +261,7 @@ function failed(request: PreparedRequest, why: string, response?: Response, caus
 
 function tooLateToLogIn(request: PreparedRequest, response: Response): UnrewindableBodyError {
   return new UnrewindableBodyError(
-    `${request.method} ${redactUrl(request.url)}: the server no longer knows the NTLM login of this connection, and the body is a stream that cannot be read again. Give a function that returns a fresh stream`,
+    `${request.method} ${redactUrl(request.url)}: the server asks for an NTLM login again, after the body was sent, and the body is a stream that cannot be read again. Give a function that returns a fresh stream`,
     { request, response },
   )
 }

@@ -1,4 +1,4 @@
-import { UnrewindableBodyError } from '@entreat/core'
+import { AuthBase, type AuthContext, type PreparedRequest, type Response, UnrewindableBodyError } from '@entreat/core'
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { challengeMessage, defaultPairs, partOf, SERVER_FLAGS } from '../support/messages.ts'
@@ -70,6 +70,13 @@ describe('a login', () => {
     expect(proof.readUInt32LE(60) & 0x40000000).toBe(0)
   })
 
+  it('reads a challenge without the padding of its base64', async () => {
+    const value = `NTLM ${challengeMessage().toString('base64')}`
+    expect(value).toMatch(/=$/)
+    await using scene = await Scene.start({ answer: () => value.replace(/=+$/, '') })
+    expect((await scene.session.get(scene.url)).text).toBe('ali 0')
+  })
+
   it('differs each time', async () => {
     await using scene = await Scene.start()
     await scene.session.get(scene.url)
@@ -126,6 +133,27 @@ describe('a login', () => {
     await scene.session.get(scene.url)
     expect((await scene.session.get(`${scene.url}/forbidden`)).statusCode).toBe(401)
     expect((await scene.session.get(scene.url)).statusCode).toBe(200)
+  })
+})
+
+describe('a scheme that hands its exchanges over', () => {
+  class Handing extends AuthBase {
+    readonly #ntlm = ali()
+
+    override async *authFlow(
+      request: PreparedRequest,
+      context: AuthContext,
+    ): AsyncGenerator<PreparedRequest, void, Response> {
+      yield* this.#ntlm.authFlow(request, context)
+    }
+  }
+
+  it('has them logged in as if they were made for NTLM', async () => {
+    await using scene = await Scene.start()
+    const auth = new Handing()
+    await scene.session.get(scene.url, { auth })
+    expect((await scene.session.post(scene.url, { auth, data: 'body' })).text).toBe('ali 4')
+    expect(scene.gate.seen).toEqual(['NTLM 1', 'NTLM 3', 'none'])
   })
 })
 
