@@ -95,6 +95,21 @@ describe('the lab', () => {
     expect(last).toMatchObject({ status: 401, user: null, path: '/require/x' })
   })
 
+  test('The acceptor answers damaged tokens with 401', async () => {
+    const program = `import base64, gssapi, requests, sys
+url, authority = sys.argv[1:]
+session = requests.Session()
+session.verify = authority
+name = gssapi.Name('HTTP@localhost', gssapi.NameType.hostbased_service)
+context = gssapi.SecurityContext(name=name, mech=gssapi.OID.from_int_seq('1.3.6.1.5.5.2'))
+token = bytearray(context.step())
+token[len(token) // 2] ^= 1
+header = 'Negotiate ' + base64.b64encode(token).decode()
+print(session.get(url, headers={'Authorization': header}).status_code, end='')`
+    const args = ['-W', 'ignore', '-c', program, `${lab.epa.url}/allow/x`, lab.authority]
+    expect(await lab.runClient('/usr/bin/python3', args, 'alice')).toBe('401')
+  })
+
   test('The acceptor takes the channel bindings of an independent NTLM client', async () => {
     await lab.epa.log.clear()
     const url = `${lab.epa.url}/require/x`
