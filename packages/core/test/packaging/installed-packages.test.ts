@@ -9,18 +9,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
+const packages = ['core', 'testkit', 'auth-kerberos']
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
 
 beforeAll(async () => {
-  for (const name of ['core', 'testkit']) {
+  for (const name of packages) {
     if (!existsSync(join(root, 'packages', name, 'dist', 'index.js'))) {
       throw new Error(`packages/${name}/dist is missing: run \`pnpm build\` first`)
     }
   }
   project = await mkdtemp(join(tmpdir(), 'entreat-installed-'))
-  const tarballs = await Promise.all(['core', 'testkit'].map(pack))
+  const tarballs = await Promise.all(packages.map(pack))
   await writeProject(tarballs)
   await runIn(project, 'npm', [
     'install',
@@ -52,6 +53,14 @@ describe('the packed packages, installed outside the workspace', () => {
     expect(await runScript('use.cjs', required + body)).toBe('ok\n')
   })
 
+  test('look for a Kerberos ticket with the library that npm installed, from an ES module and from CommonJS', async () => {
+    const names = { '@entreat/core': 'Session', '@entreat/auth-kerberos': 'KerberosAuth' }
+    const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '${from}'\n`)
+    const requires = Object.entries(names).map(([from, name]) => `const { ${name} } = require('${from}')\n`)
+    expect(await runScript('kerberos.mjs', imports.join('') + kerberosBody)).toBe('ok\n')
+    expect(await runScript('kerberos.cjs', requires.join('') + kerberosBody)).toBe('ok\n')
+  })
+
   test('type-check under strict with skipLibCheck off', async () => {
     await writeFile(join(project, 'use.ts'), typedUse)
     const tsc = join(project, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -59,7 +68,7 @@ describe('the packed packages, installed outside the workspace', () => {
   }, 60_000)
 
   test('hold no source condition and no workspace range', async () => {
-    for (const name of ['core', 'testkit']) {
+    for (const name of packages) {
       const manifest = await readFile(join(project, 'node_modules', '@entreat', name, 'package.json'), 'utf8')
       expect(manifest).not.toMatch(/entreat:src"|"(workspace|catalog):/)
     }
@@ -79,10 +88,26 @@ async function main() {
 main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
+const kerberosBody = `
+async function main() {
+  const auth = new KerberosAuth({ preemptive: true, credentials: { ccache: '/nonexistent' } })
+  const error = await new Session({ auth }).get('https://localhost:1/').catch((failure) => failure)
+  // A machine may be without the system's library; koffi must be there.
+  if (!/refused|No credentials cache|Kerberos library is missing/.test(error.message)) throw error
+  console.log('ok')
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
 const typedUse = `
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
+import { KerberosAuth, type KerberosOptions, koffiProvider } from '@entreat/auth-kerberos'
 import { TestServer } from '@entreat/testkit'
+
+export async function kerberos(options: KerberosOptions): Promise<KerberosAuth> {
+  return new KerberosAuth({ ...options, provider: await koffiProvider() })
+}
 
 class TokenAuth extends AuthBase {
   override apply(request: PreparedRequest, context: AuthContext): void {
@@ -131,9 +156,10 @@ async function writeProject(tarballs: string[]): Promise<void> {
   const overrides = {
     undici: await installedVersion(core, 'undici'),
     'tough-cookie': await installedVersion(core, 'tough-cookie'),
+    koffi: await installedVersion(join(root, 'packages', 'auth-kerberos'), 'koffi'),
   }
-  const [corePath, testkitPath] = tarballs
-  const dependencies = { '@entreat/core': `file:${corePath}`, '@entreat/testkit': `file:${testkitPath}`, ...versions }
+  const own = packages.map((name, index) => [`@entreat/${name}`, `file:${tarballs[index]}`])
+  const dependencies = { ...Object.fromEntries(own), ...versions }
   await writeFile(
     join(project, 'package.json'),
     JSON.stringify({ name: 'outside', private: true, dependencies, overrides }),
