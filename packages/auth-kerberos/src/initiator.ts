@@ -120,7 +120,7 @@ export interface FailurePlace {
 }
 
 /** The host of an origin: without port, brackets and the dot of an absolute name. */
-export function hostOf(origin: string): string {
+function hostOf(origin: string): string {
   const { hostname } = new URL(origin)
   return hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
 }

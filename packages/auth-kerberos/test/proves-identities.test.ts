@@ -132,6 +132,19 @@ describe('credentials that are no good', () => {
     expect((await failing({ credentials: { ccache: path } })).reason).toBe('expired')
   })
 
+  test('no ticket, but gss-ntlmssp and its users: nobody is signed in by NTLM', async () => {
+    Object.assign(process.env, lab().clientEnv(), { NTLM_USER_FILE: join(lab().folder, 'ntlm.users') })
+    await lab().apache.log.clear()
+    const wrong = { credentials: { password: 'not-his' }, principal: 'bob' }
+    for (const options of [{}, { principal: 'bob' }, { credentials: { ccache: '/nonexistent' } }, wrong]) {
+      const auth = new KerberosAuth({ preemptive: true, ...options })
+      const error = await failureOf(newSession(auth).get(`${lab().apache.url}/nego/echo`))
+      expect((error as KerberosError).reason).toMatch(/^(?:no-credentials|wrong-key)$/)
+    }
+    expect(await lab().apache.log.requests()).toEqual([])
+    delete process.env['NTLM_USER_FILE']
+  })
+
   test('a server that the KDC does not know is named, with what to do', async () => {
     const error = await failing({ hostname: 'elsewhere.test.local' })
     expect(error.reason).toBe('unknown-service')

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '@entreat/core'
 import {
@@ -97,6 +98,15 @@ describe('the provider kerberos', () => {
     expect((unknown as KerberosError).reason).toBe('unknown-service')
     Object.assign(process.env, lab().clientEnv())
     expect(((await failureOf(newSession(auth()).get(url))) as KerberosError).reason).toBe('no-credentials')
+  })
+
+  test('without a ticket signs nobody in by NTLM, where gss-ntlmssp has users', async () => {
+    Object.assign(process.env, lab().clientEnv(), { NTLM_USER_FILE: join(lab().folder, 'ntlm.users') })
+    await lab().apache.log.clear()
+    const error = await failureOf(newSession(auth({ preemptive: true })).get(`${lab().apache.url}/nego/echo`))
+    expect((error as KerberosError).reason).toBe('no-credentials')
+    expect(await lab().apache.log.requests()).toEqual([])
+    delete process.env['NTLM_USER_FILE']
   })
 
   test('refuses a server that cannot prove itself', async () => {

@@ -35,7 +35,7 @@ export interface Bindings {
 }
 
 /** `gss_key_value_set_desc` */
-export interface KeyValues {
+interface KeyValues {
   readonly count: number
   readonly elements: readonly { readonly key: string; readonly value: string }[]
 }

@@ -9,16 +9,21 @@ import type { KerberosModule } from '../../src/provider/kerberos-provider.ts'
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 const require = createRequire(import.meta.url)
 
+/** The package `kerberos` with its native part, which no install builds here. */
+export async function builtKerberos(): Promise<KerberosModule> {
+  return require(await kerberosFolder()) as KerberosModule
+}
+
 /**
- * The package `kerberos` with its native part, which no install builds here: built once, into the workspace's cache.
+ * Where it is: built once, into the workspace's cache.
  *
  * @throws Error with the compiler's output.
  */
-export async function builtKerberos(): Promise<KerberosModule> {
+export async function kerberosFolder(): Promise<string> {
   const { version } = require('kerberos/package.json') as { version: string }
   const folder = join(root, '.cache', `kerberos-${version}-napi-${process.platform}-${process.arch}`)
   if (!existsSync(folder)) await build(folder)
-  return require(join(folder, 'node_modules', 'kerberos')) as KerberosModule
+  return join(folder, 'node_modules', 'kerberos')
 }
 
 /** Why it cannot be built here, or `null`. */

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
-const packages = ['core', 'testkit', 'auth-ntlm']
+const packages = ['core', 'testkit', 'auth-kerberos', 'auth-ntlm']
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
@@ -61,6 +61,18 @@ describe('the packed packages, installed outside the workspace', () => {
     expect(await runScript('ntlm.cjs', requires.join('') + ntlmBody)).toBe('ok\n')
   })
 
+  test('look for a Kerberos ticket with the library that npm installed, from an ES module and from CommonJS', async () => {
+    const names = {
+      '@entreat/core': 'Session',
+      '@entreat/testkit': 'TestServer',
+      '@entreat/auth-kerberos': 'KerberosAuth',
+    }
+    const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '${from}'\n`)
+    const requires = Object.entries(names).map(([from, name]) => `const { ${name} } = require('${from}')\n`)
+    expect(await runScript('kerberos.mjs', imports.join('') + kerberosBody)).toBe('ok\n')
+    expect(await runScript('kerberos.cjs', requires.join('') + kerberosBody)).toBe('ok\n')
+  })
+
   test('type-check under strict with skipLibCheck off', async () => {
     await writeFile(join(project, 'use.ts'), typedUse)
     const tsc = join(project, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -103,11 +115,30 @@ async function main() {
 main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
+const kerberosBody = `
+async function main() {
+  const server = await TestServer.start({ tls: false })
+  const session = new Session({ auth: new KerberosAuth({ preemptive: true, credentials: { ccache: '/nonexistent' } }) })
+  const error = await session.get(server.url).catch((failure) => failure)
+  await session.close()
+  await server.close()
+  // A machine may be without the system's library; koffi must be there.
+  if (!/No credentials cache|Kerberos library is missing/.test(error.message)) throw error
+  console.log('ok')
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
 const typedUse = `
 import { NTLMAuth, type NTLMAuthOptions } from '@entreat/auth-ntlm'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
+import { KerberosAuth, type KerberosOptions, koffiProvider } from '@entreat/auth-kerberos'
 import { TestServer } from '@entreat/testkit'
+
+export async function kerberos(options: KerberosOptions): Promise<KerberosAuth> {
+  return new KerberosAuth({ ...options, provider: await koffiProvider() })
+}
 
 class TokenAuth extends AuthBase {
   override apply(request: PreparedRequest, context: AuthContext): void {
@@ -159,6 +190,7 @@ async function writeProject(tarballs: string[]): Promise<void> {
   const overrides = {
     undici: await installedVersion(core, 'undici'),
     'tough-cookie': await installedVersion(core, 'tough-cookie'),
+    koffi: await installedVersion(join(root, 'packages', 'auth-kerberos'), 'koffi'),
   }
   const own = packages.map((name, index) => [`@entreat/${name}`, `file:${tarballs[index]}`])
   const dependencies = { ...Object.fromEntries(own), ...versions }
