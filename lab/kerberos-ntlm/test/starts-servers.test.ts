@@ -84,6 +84,21 @@ describe('the lab', () => {
     expect(await requestsNtlm(url, `${labDomain}\\alice`, 'wrong', 1)).toBe('401')
   })
 
+  test('Apache closes connections soon at one address, and after the challenge at one location', async () => {
+    const head = ['-D', '-', '-o', '/dev/null', '-H', 'Connection: keep-alive']
+    expect(await curl([...head, `${lab.apache.shortLivedUrl}/open/echo`])).toContain('Keep-Alive: timeout=1')
+    expect(await curl([...head, `${lab.apache.url}/open/echo`])).toContain('Keep-Alive: timeout=60')
+    const negotiate = Buffer.from(`4e544c4d5353500001000000058208a2${'0'.repeat(48)}`, 'hex').toString('base64')
+    const challenge = await curl([
+      ...head,
+      '-H',
+      `Authorization: NTLM ${negotiate}`,
+      `${lab.apache.url}/ntlmclosed/echo`,
+    ])
+    expect(challenge).toContain('Connection: close')
+    expect(challenge).toContain('WWW-Authenticate: NTLM TlRMTVNTUAAC')
+  })
+
   test.each(['epa', 'epa384'] as const)('The acceptor %s refuses clients without channel bindings', async (name) => {
     await lab[name].log.clear()
     expect(await curl([...negotiate, `${lab[name].url}/allow/x`], 'alice')).toContain('user=alice@TEST.LOCAL')
