@@ -14,7 +14,7 @@ describe('the structures of gssapi.h', () => {
 
   test('are refused if koffi lays them out otherwise', () => {
     const library = koffi.load('libgssapi_krb5.so.2', { deep: true })
-    const wrong = { ...koffi, struct: koffi.pack } as typeof koffi
+    const wrong: typeof koffi = { ...koffi, struct: koffi.pack }
     expect(() => bindFunctions(wrong, library, false)).toThrow(/lays out the structure oid of GSSAPI in 12 bytes/)
   })
 })
