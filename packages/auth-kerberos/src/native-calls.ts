@@ -53,15 +53,18 @@ export class NativeCalls {
 /** Two copies of this package in one process share one bound. The number changes when the shape does. */
 const SHARED = Symbol.for('@entreat/auth-kerberos/native-calls/1')
 
-/** The bound of this process: all threads of the pool but two, at least one. */
+/** koffi refuses more than 64 at a time, and processors do not gain from more than this. */
+const MOST_CALLS = 32
+
+/** The bound of this process: all threads of the pool but two, from 1 to 32. */
 export function sharedNativeCalls(): NativeCalls {
   const place = globalThis as { [SHARED]?: NativeCalls }
   return (place[SHARED] ??= new NativeCalls(mostNativeCalls(process.env['UV_THREADPOOL_SIZE'])))
 }
 
-/** As libuv reads it: 4 threads unless told otherwise, 1 to 1024. */
+/** The bound for a size of the pool as libuv reads it: 4 threads unless told otherwise, at least 1. */
 export function mostNativeCalls(poolSize: string | undefined): number {
   const asked = Number.parseInt(poolSize ?? '4', 10)
-  const threads = Math.min(Math.max(Number.isNaN(asked) ? 1 : asked, 1), 1024)
-  return Math.max(1, threads - 2)
+  const threads = Math.max(Number.isNaN(asked) ? 1 : asked, 1)
+  return Math.min(Math.max(1, threads - 2), MOST_CALLS)
 }

@@ -149,7 +149,7 @@ const SIZES = {
 
 function gssTypes(koffi: Koffi, packed: boolean): GssTypes {
   const handle = 'void *'
-  // MIT's header packs to two bytes on macOS, for the sake of old compilers; its extensions are not packed.
+  // gssapi_ext.h does not pack: the key-value sets are as they are everywhere.
   const member = (type: TypeObject | string): TypeObject | string | [number, TypeObject | string] =>
     packed ? [2, type] : type
   const buffer = koffi.struct({ length: member('size_t'), value: member(handle) })

@@ -6,13 +6,6 @@ import { GssLibrary } from './gss-library.ts'
 import type { GssContext, GssContextOptions, GssFlags, GssProvider, GssStep } from './gss-provider.ts'
 import { TicketStore } from './ticket-store.ts'
 
-/** A library of the system, by the names that it may have. */
-interface SystemLibrary {
-  readonly path: string
-  /** Whether its structures are aligned to two bytes. */
-  readonly packed: boolean
-}
-
 const GSS_C_DELEG_FLAG = 1
 const GSS_C_MUTUAL_FLAG = 2
 
@@ -34,8 +27,9 @@ let loaded: Promise<GssProvider> | null = null
 
 async function loadKoffi(): Promise<GssProvider> {
   const koffi = await importKoffi()
-  const { library, packed } = openLibrary(koffi)
-  const gss = new GssLibrary(koffi, library, packed)
+  // gssapi.h packs its structures to two bytes for macOS on Intel, for the sake of old compilers.
+  const packed = process.platform === 'darwin' && process.arch === 'x64'
+  const gss = new GssLibrary(koffi, openLibrary(koffi), packed)
   return new KoffiProvider(gss, TicketStore.open(koffi))
 }
 
@@ -147,26 +141,21 @@ async function importKoffi(): Promise<Koffi> {
 }
 
 /** Where the library may be, best first. */
-function systemLibraries(): readonly SystemLibrary[] {
+function libraryPaths(): readonly string[] {
   if (process.platform === 'win32') return []
   if (process.platform !== 'darwin') {
-    const names = ['libgssapi_krb5.so.2', 'libgssapi_krb5.so', 'libgssapi.so.3', 'libgssapi.so']
-    return names.map((path) => ({ path, packed: false }))
+    return ['libgssapi_krb5.so.2', 'libgssapi_krb5.so', 'libgssapi.so.3', 'libgssapi.so']
   }
-  const brewed = ['/opt/homebrew/opt/krb5/lib', '/usr/local/opt/krb5/lib', '/opt/local/lib']
-  return [
-    ...brewed.map((folder) => ({ path: `${folder}/libgssapi_krb5.dylib`, packed: true })),
-    // Apple's header packs for Intel alone.
-    { path: '/System/Library/Frameworks/GSS.framework/GSS', packed: process.arch === 'x64' },
-  ]
+  const folders = ['/opt/homebrew/opt/krb5/lib', '/usr/local/opt/krb5/lib', '/opt/local/lib']
+  return [...folders.map((folder) => `${folder}/libgssapi_krb5.dylib`), '/System/Library/Frameworks/GSS.framework/GSS']
 }
 
-function openLibrary(koffi: Koffi): { readonly library: LibraryHandle; readonly packed: boolean } {
+function openLibrary(koffi: Koffi): LibraryHandle {
   const failures: string[] = []
-  for (const { path, packed } of systemLibraries()) {
+  for (const path of libraryPaths()) {
     try {
       // Deep: where Kerberos uses OpenSSL, it must find the system's and not the one inside Node.
-      return { library: koffi.load(path, { deep: true }), packed }
+      return koffi.load(path, { deep: true })
     } catch (error) {
       failures.push((error as Error).message)
     }
