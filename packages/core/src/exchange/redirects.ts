@@ -19,15 +19,15 @@ export function redirects(next: Exchange, context: ExchangeContext): Exchange {
     for (let hop = 0; ; hop++) {
       const own = hop === 0 ? options : { ...options, hop }
       const info: HookInfo = { hop, attempt: 0, options: own }
-      request = await runRequestHooks(request, info, own)
+      if (request.hooks.request.length > 0) request = await runRequestHooks(request, info, own)
       let response = await next(request, own)
-      response.history = [...history, ...response.history]
+      if (hop > 0) response.history = [...history, ...response.history]
       let target: PreparedRequest | null
       try {
         if (options.allowRedirects && isFollowed(response)) await response.drain()
         else if (!options.stream) await response.read()
-        response = await runResponseHooks(response, request, info, own)
-        target = await redirectOf(request, response, own, context)
+        if (request.hooks.response.length > 0) response = await runResponseHooks(response, request, info, own)
+        target = isFollowed(response) ? await redirectOf(request, response, own, context) : null
       } catch (error) {
         response.close()
         throw error
@@ -80,14 +80,13 @@ async function runResponseHooks(
   return current
 }
 
-/** The request to go on with; `null` if this response is the result. */
+/** The request that a redirect leads to; `null` if it is not followed. */
 async function redirectOf(
   request: PreparedRequest,
   response: Response,
   options: ExchangeOptions,
   context: ExchangeContext,
 ): Promise<PreparedRequest | null> {
-  if (!isFollowed(response)) return null
   if (!options.allowRedirects) {
     response.next = await nextOrNothing(request, response, options, context)
     return null

@@ -15,6 +15,7 @@ import { keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
 import { routeOf } from './route.ts'
 import { isSocksScheme, negotiateSocks } from './socks.ts'
+import { StallTimer } from './stall-timer.ts'
 import { tlsSettings } from './tls.ts'
 import { type Connection, type Proxy, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
 import { FlowFailure, openTunnel } from './tunnel.ts'
@@ -50,7 +51,7 @@ export class HTTPAdapter extends TransportAdapter {
     if (this.#options.dispatcher !== undefined) return this.#sendThrough(this.#options.dispatcher, request, options)
     const key = keyOf(request, options, null)
     const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
-    return connection.send(request, options)
+    return await connection.send(request, options)
   }
 
   override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
@@ -170,6 +171,7 @@ export class HTTPAdapter extends TransportAdapter {
       reused: false,
       freshTls13: false,
       opening: null,
+      readTimer: new StallTimer(),
       isForwarded: false,
       isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
