@@ -8,12 +8,18 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Lab, labDomain, labProblem, labUsers, startLab } from '../../lab/kerberos-ntlm/start-lab.ts'
 
 const tried = new Set<string>()
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'entreat-corporate-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
 
 /** Runs an example as a user would, with nothing of this environment but the PATH. */
 async function runExample(name: string, args: readonly string[], env: Record<string, string>): Promise<string[]> {
   tried.add(name)
   const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, name), ...args], {
-    env: { PATH: process.env['PATH'], HOME: tmpdir(), ...env },
+    env: { PATH: process.env['PATH'], HOME: folder, ...env },
     timeout: 15_000,
   })
   return stdout.trimEnd().split('\n')
@@ -23,7 +29,6 @@ test('uploads once through a proxy that asks for NTLM, or is refused', async () 
   const authenticate = ntlmAuthTarget('ahab', 'ivory').authenticateProxy?.()
   await using proxy = await TestProxy.start(authenticate === undefined ? {} : { authenticate })
   await using server = await TestServer.start()
-  const folder = await mkdtemp(join(tmpdir(), 'entreat-corporate-'))
   const [ca, file] = [join(folder, 'ca.pem'), join(folder, 'upload.bin')]
   await writeFile(ca, server.ca)
   await writeFile(file, seededBytes(1_000_000, 5))
@@ -35,7 +40,6 @@ test('uploads once through a proxy that asks for NTLM, or is refused', async () 
   expect(await runExample('ntlm-proxy.mjs', args, { ...env, PROXY_PASSWORD: 'wooden' })).toEqual([
     'the proxy refused: 407',
   ])
-  await rm(folder, { recursive: true })
 })
 
 describe('in a realm', () => {
