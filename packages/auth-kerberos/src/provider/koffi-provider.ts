@@ -45,7 +45,7 @@ class KoffiProvider implements GssProvider {
     const { readsStores } = gss
     this.capabilities = {
       channelBindings: true,
-      password: true,
+      password: readsStores,
       ccache: readsStores,
       keytab: readsStores,
       grantedFlags: true,
