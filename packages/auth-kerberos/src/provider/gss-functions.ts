@@ -82,7 +82,8 @@ export interface GssFunctions {
   readonly acquire: KoffiFunc<Acquire>
   /** An extension of MIT and of Heimdal 7.8; `null` where it is missing. */
   readonly acquireFrom: KoffiFunc<AcquireFrom> | null
-  readonly acquireWithPassword: KoffiFunc<AcquireWithPassword>
+  /** As {@link acquireFrom}. */
+  readonly acquireWithPassword: KoffiFunc<AcquireWithPassword> | null
   /** As {@link acquireFrom}. */
   readonly storeInto: KoffiFunc<StoreInto> | null
   readonly setNegotiable: KoffiFunc<SetNegotiable>
@@ -120,7 +121,9 @@ export function bindFunctions(koffi: Koffi, library: LibraryHandle, packed: bool
     importName: bind('gss_import_name', [to(buffer), to(oid), out(handle)]),
     acquire: bind('gss_acquire_cred', [...wanted, ...results]),
     acquireFrom: ifThere(() => bind('gss_acquire_cred_from', [...wanted, to(keyValues), ...results])),
-    acquireWithPassword: bind('gss_acquire_cred_with_password', [handle, to(buffer), ...wanted.slice(1), ...results]),
+    acquireWithPassword: ifThere(() =>
+      bind('gss_acquire_cred_with_password', [handle, to(buffer), ...wanted.slice(1), ...results]),
+    ),
     storeInto: ifThere(() =>
       bind('gss_store_cred_into', [handle, 'int', to(oid), 'uint32_t', 'uint32_t', to(keyValues), handle, handle]),
     ),

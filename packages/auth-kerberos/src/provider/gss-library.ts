@@ -73,7 +73,13 @@ export class GssLibrary {
 
   /** Whether credentials can be had from a store that is named, not from the default one alone. */
   get readsStores(): boolean {
-    return this.#functions.acquireFrom !== null && this.#functions.storeInto !== null
+    const { acquireFrom, storeInto } = this.#functions
+    return acquireFrom !== null && storeInto !== null
+  }
+
+  /** Whether a password can get credentials, into a store that is named. */
+  get takesPasswords(): boolean {
+    return this.readsStores && this.#functions.acquireWithPassword !== null
   }
 
   /** A host-based service or a user as a name. No I/O: a name is resolved where it is used. */
@@ -117,6 +123,7 @@ export class GssLibrary {
     const bytes = Buffer.from(password)
     const secret = bufferOf(bytes)
     const { acquireWithPassword } = this.#functions
+    if (acquireWithPassword === null) throw new Error('the library takes no passwords')
     try {
       await this.#call((minor, done) =>
         acquireWithPassword.async(minor, name, secret, INDEFINITE, mechanisms, INITIATE, credential, null, null, done),
