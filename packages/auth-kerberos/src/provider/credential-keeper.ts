@@ -1,4 +1,4 @@
-import type { Handle, Oid } from './gss-functions.ts'
+import type { Handle } from './gss-functions.ts'
 import { type CredentialStore, type GssLibrary, KRB5, SPNEGO } from './gss-library.ts'
 import type { GssContextOptions, KerberosCredentials } from './gss-provider.ts'
 import { TicketStore } from './ticket-store.ts'
@@ -113,20 +113,40 @@ export class CredentialKeeper {
     return kept
   }
 
-  async #signIn(password: string, principal: string | undefined): Promise<CredentialLease> {
-    const handle = await this.#acquire(principal, (name) =>
-      this.#tellingly((mechanism) => this.#gss.acquireWithPassword(mechanism, name, password)),
-    )
-    return new CredentialLease(handle, true, () => this.#gss.releaseCredential(handle))
+  #signIn(password: string, principal: string | undefined): Promise<CredentialLease> {
+    const store = { ccache: TicketStore.newName() }
+    return this.#fill(store, principal, async (name) => {
+      const credential = await this.#gss.acquireWithPassword(KRB5, name, password)
+      try {
+        await this.#gss.store(credential, store)
+      } finally {
+        this.#gss.releaseCredential(credential)
+      }
+    })
   }
 
-  async #readKeytab(keytab: string, principal: string | undefined): Promise<CredentialLease> {
+  #readKeytab(keytab: string, principal: string | undefined): Promise<CredentialLease> {
     const store = { ccache: TicketStore.newName(), client_keytab: withType(keytab) }
+    return this.#fill(store, principal, async (name) => {
+      this.#gss.releaseCredential(await this.#gss.acquire(KRB5, name, store))
+    })
+  }
+
+  /**
+   * Credentials of a store in memory that Kerberos fills, whose errors say what is wrong. SPNEGO takes them from there: of itself it would say that it has
+   * found no mechanism, and where gss-ntlmssp is installed it takes any password and says nothing.
+   */
+  async #fill(
+    store: CredentialStore,
+    principal: string | undefined,
+    fill: (name: Handle) => Promise<void>,
+  ): Promise<CredentialLease> {
     const destroy = (): void => this.#tickets?.destroy(store.ccache)
     try {
-      const handle = await this.#acquire(principal, (name) =>
-        this.#tellingly((mechanism) => this.#gss.acquire(mechanism, name, store)),
-      )
+      const handle = await this.#acquire(principal, async (name) => {
+        await fill(name)
+        return this.#gss.acquire(SPNEGO, name, store)
+      })
       return new CredentialLease(handle, true, () => {
         this.#gss.releaseCredential(handle)
         destroy()
@@ -135,12 +155,6 @@ export class CredentialKeeper {
       destroy()
       throw error
     }
-  }
-
-  /** Kerberos first, whose errors say what is wrong: SPNEGO has found no mechanism, or with gss-ntlmssp takes any password and says nothing. */
-  async #tellingly(acquire: (mechanism: Oid) => Promise<Handle>): Promise<Handle> {
-    this.#gss.releaseCredential(await acquire(KRB5))
-    return acquire(SPNEGO)
   }
 
   async #acquire(principal: string | undefined, acquire: (name: Handle) => Promise<Handle>): Promise<Handle> {

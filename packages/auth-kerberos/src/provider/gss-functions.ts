@@ -35,7 +35,7 @@ export interface Bindings {
 }
 
 /** `gss_key_value_set_desc` */
-interface KeyValues {
+export interface KeyValues {
   readonly count: number
   readonly elements: readonly { readonly key: string; readonly value: string }[]
 }
@@ -54,6 +54,12 @@ type AcquireFrom = (...args: [Cell<number>, ...Wanted, KeyValues | null, Cell<Ha
 type AcquireWithPassword = (
   ...args: [Cell<number>, Handle, GssBuffer, number, OidSet, number, Cell<Handle>, ...Unasked]
 ) => number
+type StoreInto = (
+  ...args: [
+    ...[minor: Cell<number>, credential: Handle, usage: number, mechanism: Oid, overwrite: number],
+    ...[makeDefault: number, store: KeyValues, mechanismsStored: null, usageStored: null],
+  ]
+) => number
 type SetNegotiable = (minor: Cell<number>, credential: Handle, mechanisms: OidSet) => number
 type Initiate = (
   ...args: [
@@ -67,6 +73,7 @@ type DisplayStatus = (
 ) => number
 type ReleaseHandle = (minor: Cell<number>, handle: Cell<Handle>) => number
 type DeleteContext = (minor: Cell<number>, context: Cell<Handle>, token: null) => number
+type CopyBytes = (to: Uint8Array, from: Handle, length: number) => Handle
 type ReleaseBuffer = (minor: Cell<number>, buffer: GssBuffer) => number
 
 /** The functions of GSSAPI that are used. */
@@ -75,7 +82,10 @@ export interface GssFunctions {
   readonly acquire: KoffiFunc<Acquire>
   /** An extension of MIT and of Heimdal 7.8; `null` where it is missing. */
   readonly acquireFrom: KoffiFunc<AcquireFrom> | null
-  readonly acquireWithPassword: KoffiFunc<AcquireWithPassword>
+  /** As {@link acquireFrom}. */
+  readonly acquireWithPassword: KoffiFunc<AcquireWithPassword> | null
+  /** As {@link acquireFrom}. */
+  readonly storeInto: KoffiFunc<StoreInto> | null
   readonly setNegotiable: KoffiFunc<SetNegotiable>
   readonly initiate: KoffiFunc<Initiate>
   readonly displayStatus: KoffiFunc<DisplayStatus>
@@ -83,6 +93,8 @@ export interface GssFunctions {
   readonly releaseCredential: KoffiFunc<ReleaseHandle>
   readonly deleteContext: KoffiFunc<DeleteContext>
   readonly releaseBuffer: KoffiFunc<ReleaseBuffer>
+  /** `memcpy` */
+  readonly copyBytes: KoffiFunc<CopyBytes>
 }
 
 /**
@@ -109,7 +121,12 @@ export function bindFunctions(koffi: Koffi, library: LibraryHandle, packed: bool
     importName: bind('gss_import_name', [to(buffer), to(oid), out(handle)]),
     acquire: bind('gss_acquire_cred', [...wanted, ...results]),
     acquireFrom: ifThere(() => bind('gss_acquire_cred_from', [...wanted, to(keyValues), ...results])),
-    acquireWithPassword: bind('gss_acquire_cred_with_password', [handle, to(buffer), ...wanted.slice(1), ...results]),
+    acquireWithPassword: ifThere(() =>
+      bind('gss_acquire_cred_with_password', [handle, to(buffer), ...wanted.slice(1), ...results]),
+    ),
+    storeInto: ifThere(() =>
+      bind('gss_store_cred_into', [handle, 'int', to(oid), 'uint32_t', 'uint32_t', to(keyValues), handle, handle]),
+    ),
     setNegotiable: bind('gss_set_neg_mechs', [handle, to(oidSet)]),
     initiate: bind('gss_init_sec_context', [...initiated, ...granted]),
     displayStatus: bind('gss_display_status', ['uint32_t', 'int', to(oid), inOut('uint32_t'), out(buffer)]),
@@ -117,6 +134,7 @@ export function bindFunctions(koffi: Koffi, library: LibraryHandle, packed: bool
     releaseCredential: bind('gss_release_cred', [inOut(handle)]),
     deleteContext: bind('gss_delete_sec_context', [inOut(handle), handle]),
     releaseBuffer: bind('gss_release_buffer', [inOut(buffer)]),
+    copyBytes: koffi.load(null).func('memcpy', handle, [handle, handle, 'size_t']),
   }
 }
 

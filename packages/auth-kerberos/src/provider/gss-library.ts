@@ -6,6 +6,7 @@ import {
   type GssBuffer,
   type GssFunctions,
   type Handle,
+  type KeyValues,
   type Koffi,
   type Oid,
   type OidSet,
@@ -60,7 +61,6 @@ function oid(hex: string): Oid {
  * caller, who frees it.
  */
 export class GssLibrary {
-  readonly #koffi: Koffi
   readonly #functions: GssFunctions
 
   /**
@@ -68,13 +68,18 @@ export class GssLibrary {
    * @throws Error if a function is missing.
    */
   constructor(koffi: Koffi, library: LibraryHandle, packed: boolean) {
-    this.#koffi = koffi
     this.#functions = bindFunctions(koffi, library, packed)
   }
 
   /** Whether credentials can be had from a store that is named, not from the default one alone. */
   get readsStores(): boolean {
-    return this.#functions.acquireFrom !== null
+    const { acquireFrom, storeInto } = this.#functions
+    return acquireFrom !== null && storeInto !== null
+  }
+
+  /** Whether a password can get credentials, into a store that is named. */
+  get takesPasswords(): boolean {
+    return this.readsStores && this.#functions.acquireWithPassword !== null
   }
 
   /** A host-based service or a user as a name. No I/O: a name is resolved where it is used. */
@@ -95,13 +100,20 @@ export class GssLibrary {
         acquire.async(minor, name, INDEFINITE, mechanisms, INITIATE, credential, null, null, done),
       )
     } else {
-      const elements = Object.entries(store).map(([key, value]) => ({ key, value: String(value) }))
-      const pairs = { count: elements.length, elements }
+      const pairs = pairsOf(store)
       await this.#call((minor, done) =>
         acquireFrom.async(minor, name, INDEFINITE, mechanisms, INITIATE, pairs, credential, null, null, done),
       )
     }
     return credential[0]
+  }
+
+  /** Writes the tickets of Kerberos credentials into a store. */
+  async store(credential: Handle, store: CredentialStore): Promise<void> {
+    const { storeInto } = this.#functions
+    if (storeInto === null) throw new Error('the library cannot write credentials')
+    const pairs = pairsOf(store)
+    await this.#call((minor, done) => storeInto.async(minor, credential, INITIATE, KRB5, 1, 0, pairs, null, null, done))
   }
 
   /** Credentials that a password gets from the KDC. */
@@ -111,6 +123,7 @@ export class GssLibrary {
     const bytes = Buffer.from(password)
     const secret = bufferOf(bytes)
     const { acquireWithPassword } = this.#functions
+    if (acquireWithPassword === null) throw new Error('the library takes no passwords')
     try {
       await this.#call((minor, done) =>
         acquireWithPassword.async(minor, name, secret, INDEFINITE, mechanisms, INITIATE, credential, null, null, done),
@@ -201,9 +214,11 @@ export class GssLibrary {
   #takeBytes({ length, value }: Partial<GssBuffer>): Uint8Array | null {
     if (typeof value !== 'bigint' || value === 0n) return null
     const size = Number(length)
-    const bytes = size === 0 ? null : (this.#koffi.decode(value, 'uint8_t', size) as Uint8Array)
+    const bytes = Buffer.alloc(size)
+    // koffi's own decode() loses some bytes of memory each time.
+    this.#functions.copyBytes(bytes, value, size)
     this.#functions.releaseBuffer([0], { length: size, value })
-    return bytes
+    return size === 0 ? null : bytes
   }
 }
 
@@ -211,6 +226,11 @@ type Done = (error: Error | null, major: number) => void
 
 function setOf(mechanism: Oid): OidSet {
   return { count: 1, elements: [mechanism] }
+}
+
+function pairsOf(store: CredentialStore): KeyValues {
+  const elements = Object.entries(store).map(([key, value]) => ({ key, value: String(value) }))
+  return { count: elements.length, elements }
 }
 
 function bufferOf(bytes: Uint8Array): GssBuffer {

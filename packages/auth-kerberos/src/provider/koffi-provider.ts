@@ -42,10 +42,10 @@ class KoffiProvider implements GssProvider {
   constructor(gss: GssLibrary, tickets: TicketStore | null) {
     this.#gss = gss
     this.#keeper = new CredentialKeeper(gss, tickets)
-    const { readsStores } = gss
+    const { readsStores, takesPasswords } = gss
     this.capabilities = {
       channelBindings: true,
-      password: true,
+      password: takesPasswords,
       ccache: readsStores,
       keytab: readsStores,
       grantedFlags: true,
