@@ -12,6 +12,8 @@ export type KerberosReason =
   | 'wrong-key'
   /** No KDC of the realm answers, or none is known. */
   | 'kdc-unreachable'
+  /** The server speaks Negotiate, and takes no Kerberos inside. */
+  | 'no-common-mechanism'
   /** Two clocks differ by more than Kerberos allows. */
   | 'clock-skew'
   /** The library did not answer in time. */
@@ -30,6 +32,7 @@ export type KerberosReason =
  */
 const TEXTS: readonly (readonly [KerberosReason, RegExp])[] = [
   ['clock-skew', /clock skew|time skew/i],
+  ['no-common-mechanism', /failed to negotiate a mechanism|unsupported mechanism|mechanism was requested/i],
   ['unknown-service', /server (?:\S+ )?(?:not found|unknown)|no such server|server not yet valid/i],
   ['unknown-client', /client (?:\S+ )?(?:not found|unknown)|no such client/i],
   [
@@ -50,18 +53,19 @@ export function reasonOf(text: string): KerberosReason {
   return TEXTS.find(([, pattern]) => pattern.test(text))?.[0] ?? 'other'
 }
 
-/** There is no ticket to be had. What goes wrong otherwise is not among them: a wrong password, a clock, a server that proves nothing. */
-const WITHOUT_TICKET: ReadonlySet<KerberosReason> = new Set<KerberosReason>([
+/** Kerberos is of no use here. What goes wrong otherwise is not among them: a wrong password, a clock, a server that proves nothing. */
+const WITHOUT_KERBEROS: ReadonlySet<KerberosReason> = new Set<KerberosReason>([
   'no-credentials',
   'expired',
   'unknown-service',
   'kdc-unreachable',
   'timeout',
+  'no-common-mechanism',
 ])
 
 /** Whether it says no more than that Kerberos cannot be used here. */
-export function meansNoTicket(reason: KerberosReason): boolean {
-  return WITHOUT_TICKET.has(reason)
+export function meansNoKerberos(reason: KerberosReason): boolean {
+  return WITHOUT_KERBEROS.has(reason)
 }
 
 /** What to do about it, as a sentence. */
@@ -75,6 +79,8 @@ export function adviceFor(reason: KerberosReason, service: string): string {
     'wrong-key': 'Check the password or the keytab of `principal`.',
     'kdc-unreachable': 'Check the realm in krb5.conf or its DNS records, and that a KDC can be reached from here.',
     'clock-skew': 'Set the clocks of this machine, the KDC and the server: they may differ by five minutes at most.',
+    'no-common-mechanism':
+      'The server wants another way to sign in inside Negotiate: give `NegotiateAuth` an `ntlm` scheme.',
     timeout: 'A KDC may not be answering: check the realm in krb5.conf, or raise `timeout`.',
     'bad-token': 'Something between here and the server may have changed it.',
     'not-delegated': 'Get a forwardable ticket (`kinit -f`), or leave `delegate` off.',

@@ -8,7 +8,7 @@ import {
   UsageError,
 } from '@entreat/core'
 import { KerberosError } from './errors.ts'
-import { meansNoTicket } from './gss-failure.ts'
+import { meansNoKerberos } from './gss-failure.ts'
 import { Initiator, isAddress } from './initiator.ts'
 import { sendUnanswered } from './kerberos-auth.ts'
 import { KERBEROS_OPTIONS, type KerberosOptions, resolveOptions } from './kerberos-options.ts'
@@ -83,7 +83,7 @@ export class NegotiateAuth extends AuthBase {
       const response = yield* new NegotiateExchange(this.#initiator, request, context).run()
       return !offersOnlyNtlm(response, context)
     } catch (error) {
-      if (error instanceof KerberosError && meansNoTicket(error.reason)) return false
+      if (error instanceof KerberosError && meansNoKerberos(error.reason)) return false
       throw error
     }
   }

@@ -1,7 +1,7 @@
 import { type AuthContext, type Connection, type PreparedRequest, type Response, UsageError } from '@entreat/core'
 import { serverEndPoint } from './channel-bindings.ts'
 import { KerberosError } from './errors.ts'
-import { meansNoTicket } from './gss-failure.ts'
+import { meansNoKerberos } from './gss-failure.ts'
 import type { Handshake } from './handshake.ts'
 import type { Initiator } from './initiator.ts'
 import { checkMutual } from './mutual-authentication.ts'
@@ -106,7 +106,7 @@ export class NegotiateExchange {
   }
 
   #isUnsent({ reason, response }: KerberosError): boolean {
-    return response === undefined && meansNoTicket(reason)
+    return response === undefined && meansNoKerberos(reason)
   }
 
   /** Sends the request as it is, to hear whether the server asks. The body stays here until it does. */

@@ -1,7 +1,7 @@
 import { createServer, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { AuthenticationError, RequestException, type Response } from '@entreat/core'
+import { AuthenticationError, RequestException, type Response, Retry } from '@entreat/core'
 import { KerberosAuth, MutualAuthenticationError } from '../src/index.ts'
 import { failureOf } from './support/failures.ts'
 import { useLab } from './support/use-lab.ts'
@@ -129,6 +129,25 @@ describe('with mutual authentication required', () => {
     const response = await newSession(new KerberosAuth({ preemptive })).get(url)
     expect(response.statusCode).toBe(401)
     expect(response.text).toContain('user=alice@TEST.LOCAL')
+  })
+})
+
+describe('a request that is repeated', () => {
+  test('carries a new token each time: Apache, which knows what it has seen, takes them all', async () => {
+    await lab().apache.log.clear()
+    const url = await tamper((answer) => (answer < 3 ? { status: 503 } : {}))
+    const retry = new Retry({ total: 2, statusForcelist: [503] })
+    const response = await newSession(new KerberosAuth({ preemptive }), { retry }).get(url)
+    expect(response.text).toContain('user=alice@TEST.LOCAL')
+    expect((await lab().apache.log.requests({ atLeast: 3 })).map(({ status }) => status)).toEqual([200, 200, 200])
+  })
+
+  test('by somebody else, with the same token, is refused by Apache', async () => {
+    const url = await tamper(() => ({}))
+    const response = await newSession(new KerberosAuth({ preemptive })).get(url)
+    const Authorization = response.request.headers.get('Authorization')
+    const replayed = await newSession(null).get(url, { headers: { Authorization } })
+    expect(replayed.statusCode).toBe(401)
   })
 })
 

@@ -93,6 +93,8 @@ describe('what the library says', () => {
     ["Cannot contact any KDC for realm 'EXAMPLE.COM'", 'kdc-unreachable'],
     ['unable to reach any KDC in realm EXAMPLE.COM', 'kdc-unreachable'],
     ['Clock skew too great', 'clock-skew'],
+    ['SPNEGO failed to negotiate a mechanism', 'no-common-mechanism'],
+    ['An unsupported mechanism was requested', 'no-common-mechanism'],
     ['Ticket expired', 'expired'],
     ['The referenced credential has expired', 'expired'],
     ['Preauthentication failed', 'wrong-key'],

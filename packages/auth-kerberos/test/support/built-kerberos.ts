@@ -48,8 +48,13 @@ async function build(folder: string): Promise<void> {
   const headers = existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? ['--nodedir', prefix] : []
   const cwd = join(making, 'node_modules', 'kerberos')
   await promisify(execFile)(process.execPath, [nodeGyp() ?? '', 'rebuild', ...headers], { cwd })
-  if (existsSync(folder)) rmSync(making, { recursive: true })
-  else renameSync(making, folder)
+  try {
+    renameSync(making, folder)
+  } catch (error) {
+    // Another process was faster.
+    if (!existsSync(folder)) throw error
+    rmSync(making, { recursive: true })
+  }
 }
 
 function nodeGyp(): string | null {
