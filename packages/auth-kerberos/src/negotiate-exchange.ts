@@ -116,12 +116,13 @@ export class NegotiateExchange {
     return response === undefined && meansNoKerberos(reason)
   }
 
-  /** Sends the request as it is, to hear whether the server asks. The body stays here until it does. */
+  /** Sends the request as it is, to hear whether the server asks. The body stays here until it does, or need not prove who it is. */
   async *#ask(): Legs {
     const request = this.#request
     if (request.body === null) return yield request
     const response = yield request.withoutBody()
-    return this.#isRefusal(response) ? response : yield request
+    const isRequired = this.#initiator.mutualFor(this.#context) === 'required'
+    return isRequired || this.#isRefusal(response) ? response : yield request
   }
 
   /** There is no token, and it is not known that one is needed. */

@@ -141,6 +141,44 @@ describe('what the provider grants', () => {
   })
 })
 
+describe('a body that waits for the challenge', () => {
+  const send = async (mutual: 'required' | 'optional') => {
+    const server = await startServer(undefined)
+    const auth = new KerberosAuth({ provider: new FakeGss(), preemptive: false, mutual })
+    const outcome = await newSession(auth)
+      .post(`${server.url}/post`, { data: 'body' })
+      .catch((error: unknown) => error)
+    return { outcome, lengths: server.requests.map(({ bodyLength }) => bodyLength) }
+  }
+
+  test('is not sent to a server that does not ask, and must prove who it is', async () => {
+    const { outcome, lengths } = await send('required')
+    expect(outcome).toBeInstanceOf(MutualAuthenticationError)
+    expect(lengths).toEqual([0])
+  })
+
+  test('follows where the server need not prove anything', async () => {
+    const { outcome, lengths } = await send('optional')
+    expect(outcome).toHaveProperty('statusCode', 200)
+    expect(lengths).toEqual([0, 4])
+  })
+
+  test('goes out unsigned, when there is no ticket, only where nothing need be proven', async () => {
+    const server = await startServer(undefined)
+    const gss = new FakeGss({
+      beforeStep: () => {
+        throw new Error('No credentials cache found')
+      },
+    })
+    const url = `${server.url}/post`
+    const strict = newSession(new KerberosAuth({ provider: gss }))
+    expect(((await failureOf(strict.post(url, { data: 'body' }))) as KerberosError).reason).toBe('no-credentials')
+    expect(server.requests).toHaveLength(0)
+    const lenient = newSession(new KerberosAuth({ provider: gss, mutual: 'optional' }))
+    expect((await lenient.post(url, { data: 'body' })).statusCode).toBe(200)
+  })
+})
+
 describe('whom it answers', () => {
   test('the first origin, and after that no other', async () => {
     const gss = new FakeGss()
