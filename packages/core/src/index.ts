@@ -27,6 +27,7 @@ export {
   PoolTimeout,
   ProxyError,
   ReadTimeout,
+  redactUrl,
   RequestException,
   type RequestExceptionOptions,
   RetryError,
@@ -68,6 +69,7 @@ export {
 } from './message/response.ts'
 export type { InferOutput, SchemaIssue, SchemaResult, StandardSchemaV1 } from './message/standard-schema.ts'
 export { codes, type StatusName } from './message/status-codes.ts'
+export { readOptions } from './options.ts'
 export type { ProxiesInit } from './proxies.ts'
 export { Retry, type RetryOptions, type RetryReason } from './retry.ts'
 export { Session } from './session.ts'
@@ -76,7 +78,9 @@ export type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'
 export type { ResolvedTimeout, TimeoutInit, Timeouts } from './timeout.ts'
 export { HTTPAdapter, type HTTPAdapterOptions } from './transport/http-adapter.ts'
 export type { Limits, ResolvedLimits } from './limits.ts'
-export type { Cert, Verify } from './transport/tls.ts'
+export type { Address, SocketOptions } from './transport/connector.ts'
+export { openSocket, type SocketNeeds } from './transport/open-socket.ts'
+export { type Cert, tlsIdentity, type TlsSettings, tlsSettings, type Verify } from './transport/tls.ts'
 export {
   type Connection,
   type Proxy,

@@ -87,14 +87,13 @@ function readProxy(text: string): ChosenProxy {
     throw new InvalidProxyURL(MALFORMED, { cause: error })
   }
   if (url.host === '') throw new InvalidProxyURL(MALFORMED)
-  if (url.scheme.startsWith('socks')) throw new InvalidSchema(`SOCKS proxies are not supported yet: ${shown}`)
-  if (url.scheme !== 'http' && url.scheme !== 'https')
-    throw new InvalidURL(`A proxy's scheme must be http or https: ${shown}`)
-  const proxy = {
-    url: `${url.scheme}://${url.host}:${effectivePort(url)}`,
-    scheme: url.scheme,
-    host: dialledHost(url),
-    port: effectivePort(url),
-  }
+  const isSocks = /^socks(?:4a?|5h?)$/.test(url.scheme)
+  if (url.scheme.startsWith('socks') && !isSocks)
+    throw new InvalidSchema(`There is no such SOCKS: ${shown}. Use socks4, socks4a, socks5 or socks5h`)
+  if (url.scheme !== 'http' && url.scheme !== 'https' && !isSocks)
+    throw new InvalidURL(`A proxy's scheme must be http, https, socks4, socks4a, socks5 or socks5h: ${shown}`)
+  // RFC 1928 section 3 names 1080 for SOCKS.
+  const port = isSocks && url.port === '' ? 1080 : effectivePort(url)
+  const proxy = { url: `${url.scheme}://${url.host}:${port}`, scheme: url.scheme, host: dialledHost(url), port }
   return { proxy, auth: userinfoAuth(url.userinfo) }
 }

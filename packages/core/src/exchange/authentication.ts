@@ -66,7 +66,10 @@ class SignedExchange {
     const ownsCookie = !this.#options.omitsCookies && !request.headers.has('cookie')
     if (ownsCookie) await this.#refreshCookies(request)
     const isForwarded =
-      proxyAuth !== null && request.parsedUrl.scheme === 'http' && !request.headers.has('proxy-authorization')
+      proxyAuth !== null &&
+      request.parsedUrl.scheme === 'http' &&
+      this.#options.proxy?.scheme.startsWith('http') === true &&
+      !request.headers.has('proxy-authorization')
     const send: Send = isForwarded ? (leg) => this.#sendThroughProxy(leg, proxyAuth) : (leg) => this.#send(leg)
     try {
       const response = auth === null ? await send(request) : await this.#sendToOrigin(request, auth, send, ownsCookie)

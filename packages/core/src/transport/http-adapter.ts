@@ -5,16 +5,17 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { dialledHost, effectivePort } from '../message/url.ts'
 import { type ConnectionOwner, HTTPConnection } from './connection.ts'
-import { openTcp, openTls, type SocketOptions } from './connector.ts'
+import { openTls, type SocketOptions } from './connector.ts'
 import { HTTP_ADAPTER_OPTIONS, readOptions } from '../options.ts'
 import { dispatch } from './dispatch.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.ts'
-import { networkError, proxyError } from './network-error.ts'
-import { keyOf, type PoolKey } from './pool-key.ts'
+import { networkError } from './network-error.ts'
+import { openProxy, openRoute, type SocketNeeds } from './open-socket.ts'
+import { isForwarded, keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
 import { tlsSettings } from './tls.ts'
-import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
-import { FlowFailure, openTunnel } from './tunnel.ts'
+import { type Connection, type Proxy, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
+import { FlowFailure } from './tunnel.ts'
 import type { OpenConnection } from './waiter.ts'
 
 /** What `new HTTPAdapter()` takes. */
@@ -43,7 +44,7 @@ export class HTTPAdapter extends TransportAdapter {
 
   async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
     if (options.connection !== undefined) return options.connection.send(request, options)
-    checkScheme(request)
+    checkScheme(request, options.proxy)
     if (this.#options.dispatcher !== undefined) return this.#sendThrough(this.#options.dispatcher, request, options)
     const key = keyOf(request, options, null)
     const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
@@ -51,7 +52,7 @@ export class HTTPAdapter extends TransportAdapter {
   }
 
   override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
-    checkScheme(request)
+    checkScheme(request, options.proxy)
     if (this.#options.dispatcher !== undefined)
       throw new UsageError('An HTTPAdapter with a dispatcher has no connections to reserve')
     const key = keyOf(request, options, { poolKey })
@@ -78,7 +79,8 @@ export class HTTPAdapter extends TransportAdapter {
     owner: ConnectionOwner,
   ): Promise<HTTPConnection> {
     const { scheme } = request.parsedUrl
-    const route = options.proxy === null ? 'direct' : scheme === 'http' ? 'forwarded' : 'tunnelled'
+    const { proxy } = options
+    const route = proxy === null ? 'direct' : isForwarded(request, proxy) ? 'forwarded' : 'tunnelled'
     let socket: Socket | undefined
     try {
       // Before anything is dialled: a path that does not exist is no reason to knock.
@@ -101,33 +103,12 @@ export class HTTPAdapter extends TransportAdapter {
     }
   }
 
-  /** A TCP connection to the origin, to the proxy, or a tunnel through it. */
-  async #openRaw(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
-    const { proxy } = options
+  /** A TCP connection to the origin, to the proxy that forwards, or a tunnel through one. */
+  #openRaw(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
     const url = request.parsedUrl
-    if (proxy === null) return openTcp({ host: dialledHost(url), port: effectivePort(url) }, this.#options, signal)
-    const openProxy = (): Promise<Socket> => this.#openProxy(request, options, signal)
-    if (url.scheme === 'http') return openProxy()
-    return openTunnel({
-      request,
-      flow: options.proxyFlow,
-      limits: options.limits,
-      proxyUrl: proxy.url,
-      openProxy,
-      signal,
-    })
-  }
-
-  async #openProxy(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
-    const proxy = options.proxy as NonNullable<TransportOptions['proxy']>
-    try {
-      const settings = proxy.scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
-      const { servername: _ours, ...socketOptions } = this.#options
-      const socket = await openTcp(proxy, socketOptions, signal)
-      return settings === null ? socket : await openTls(socket, proxy.host, settings, socketOptions, signal)
-    } catch (error) {
-      throw proxyError(error, proxy.url, request)
-    }
+    const needs: SocketNeeds = { request, options, socket: this.#options, signal }
+    if (isForwarded(request, options.proxy)) return openProxy(needs)
+    return openRoute({ host: dialledHost(url), port: effectivePort(url) }, needs)
   }
 
   #sendThrough(dispatcher: Dispatcher, request: PreparedRequest, options: TransportOptions): Promise<Response> {
@@ -155,8 +136,9 @@ export class HTTPAdapter extends TransportAdapter {
   }
 }
 
-function checkScheme(request: PreparedRequest): void {
+/** http and https; and what an HTTP proxy fetches in other protocols for us. */
+function checkScheme(request: PreparedRequest, proxy: Proxy | null): void {
   const { scheme } = request.parsedUrl
-  if (scheme === 'http' || scheme === 'https') return
+  if (scheme === 'http' || scheme === 'https' || isForwarded(request, proxy)) return
   throw new InvalidSchema(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
 }

@@ -1,7 +1,8 @@
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import { effectivePort } from '../message/url.ts'
 import { tlsIdentity } from './tls.ts'
-import type { TransportOptions } from './transport-adapter.ts'
+import { isSocks } from './socks.ts'
+import type { Proxy, TransportOptions } from './transport-adapter.ts'
 
 /** What a connection belongs to. */
 export interface PoolKey {
@@ -25,18 +26,27 @@ export function keyOf(
   const { parsedUrl: url } = request
   const { proxy } = options
   const direct = `${url.scheme}://${url.host}:${effectivePort(url)}`
-  const origin = proxy === null ? direct : url.scheme === 'http' ? proxy.url : `${direct}|${proxy.url}`
+  const origin = proxy === null ? direct : isForwarded(request, proxy) ? proxy.url : `${direct}|${proxy.url}`
   let text = origin
   if (url.scheme === 'https' || proxy?.scheme === 'https') text += `|${tlsIdentity(options.verify, options.cert)}`
-  if (proxy !== null) text += proxyCredential(request, options)
+  if (proxy !== null) text += proxyCredential(request, options, proxy)
   if (bound !== null) text += `|auth ${identify(bound.poolKey)}`
   return { text, origin }
 }
 
+/**
+ * Whether the proxy itself asks the origin for us: plain http through an HTTP proxy, and ftp, which such proxies translate
+ * (RFC 9112 section 3.2.2). Everything else travels through a tunnel.
+ */
+export function isForwarded(request: PreparedRequest, proxy: Proxy | null): boolean {
+  const { scheme } = request.parsedUrl
+  return proxy !== null && !isSocks(proxy.scheme) && (scheme === 'http' || scheme === 'ftp')
+}
+
 /** A tunnel is as good as the credential that opened it. */
-function proxyCredential(request: PreparedRequest, options: TransportOptions): string {
+function proxyCredential(request: PreparedRequest, options: TransportOptions, proxy: Proxy): string {
   if (options.proxyFlow !== undefined) return `|proxy ${identify(options.proxyFlow.poolKey)}`
-  const header = request.parsedUrl.scheme === 'https' ? request.headers.get('proxy-authorization') : null
+  const header = !isForwarded(request, proxy) ? request.headers.get('proxy-authorization') : null
   return header === null ? '' : `|proxy ${identify(header)}`
 }
 
