@@ -41,10 +41,10 @@ export class DownloadBody implements ByteSource {
     this.#expected = expected
     this.#socket = transfer.socket
     exchange.onAbort = (reason) => this.#giveUp(reason)
-    this.#socket.on('data', (piece: Buffer) => this.#receive(piece))
     this.#socket.once('end', () => this.#end())
     this.#socket.once('error', (error) => void this.#break(error))
     this.#socket.once('close', () => void this.#break(new Error('the data connection closed before its end')))
+    transfer.receive((piece) => this.#receive(piece))
     // An empty file's connection may have ended before anybody listened.
     if (this.#socket.readableEnded) this.#end()
     else if (this.#socket.destroyed) void this.#break(new Error('the data connection closed before its end'))

@@ -34,57 +34,85 @@ export async function upload(
 ): Promise<Reply> {
   const { socket } = transfer
   socket.resume()
-  const broken = brokenBy(exchange, transfer)
+  const breaker = new Breaker(exchange, transfer)
   try {
     const pieces = body instanceof Uint8Array ? slices(body) : body
-    await writeAll(exchange, socket, pieces, broken.promise)
+    await writeAll(exchange, socket, pieces, breaker)
     socket.end()
-    await withinWrite(exchange, Promise.race([finished(socket, { readable: false }), broken.promise]))
+    await withinWrite(exchange, breaker.wait(finished(socket, { readable: false })))
     const reply = await exchange.completion(transfer)
     if (isRefused(reply)) throw new Refusal(verb, reply)
     return reply
   } catch (error) {
     throw await explained(exchange, transfer, verb, error)
   } finally {
-    broken.letGo()
+    breaker.letGo()
   }
 }
 
-/** Rejects when the connection breaks, the signal aborts, or the server refuses before it has everything. */
-function brokenBy(exchange: FTPExchange, transfer: Transfer): { promise: Promise<never>; letGo: () => void } {
-  const { socket } = transfer
-  let stop: (error: unknown) => void = () => {}
-  const promise = new Promise<never>((_resolve, reject) => (stop = reject))
-  promise.catch(() => {})
-  const onError = (error: Error): void => stop(error)
-  const onClose = (): void => stop(new Error('the server closed the data connection'))
-  socket.on('error', onError).once('close', onClose)
-  exchange.onAbort = stop
-  transfer.completion.then((reply) => {
-    if (isRefused(reply)) stop(new Error('the server refused the rest'))
-  }, stop)
-  const letGo = (): void => {
-    socket.off('close', onClose)
-    exchange.onAbort = null
+/**
+ * Ends whatever the upload waits for when the connection breaks, the signal aborts, or the server refuses before it has everything.
+ *
+ * One wait at a time: racing each piece against one long-lived promise would keep every piece alive.
+ */
+class Breaker {
+  #broken: { readonly error: unknown } | null = null
+  #reject: ((error: unknown) => void) | null = null
+  readonly #letGo: () => void
+
+  constructor(exchange: FTPExchange, { socket, completion }: Transfer) {
+    const stop = (error: unknown): void => this.#stop(error)
+    const onClose = (): void => stop(new Error('the server closed the data connection'))
+    socket.on('error', stop).once('close', onClose)
+    exchange.onAbort = stop
+    completion.then((reply) => {
+      if (isRefused(reply)) stop(new Error('the server refused the rest'))
+    }, stop)
+    this.#letGo = () => {
+      socket.off('close', onClose)
+      exchange.onAbort = null
+    }
+    if (socket.destroyed) onClose()
   }
-  return { promise, letGo }
+
+  #stop(error: unknown): void {
+    this.#broken ??= { error }
+    this.#reject?.(error)
+  }
+
+  /** @throws what broke it. */
+  wait<T>(promise: Promise<T>): Promise<T> {
+    if (this.#broken !== null) {
+      promise.catch(() => {})
+      return Promise.reject(this.#broken.error as Error)
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#reject = reject
+      promise.then(resolve, reject)
+    })
+  }
+
+  letGo(): void {
+    this.#reject = null
+    this.#letGo()
+  }
 }
 
 async function writeAll(
   exchange: FTPExchange,
   socket: Socket,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  broken: Promise<never>,
+  breaker: Breaker,
 ): Promise<void> {
   const { task } = exchange
   const iterator = Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]()
   let isOver = false
   try {
     for (;;) {
-      const step = await Promise.race([nextOf(iterator), broken])
+      const step = await breaker.wait(nextOf(iterator))
       if (step.done === true) break
       task.requestBytesSent = (task.requestBytesSent ?? 0) + step.value.byteLength
-      if (!socket.write(step.value)) await withinWrite(exchange, Promise.race([drained(socket), broken]))
+      if (!socket.write(step.value)) await withinWrite(exchange, breaker.wait(drained(socket)))
     }
     isOver = true
   } finally {

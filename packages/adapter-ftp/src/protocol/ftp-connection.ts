@@ -14,9 +14,11 @@ import {
   plainAddress,
   plainPort,
 } from './data-channel.ts'
+import { dial } from './dial.ts'
 import { isRefused, type Reply, replyText } from './reply.ts'
 import { Refusal } from './refusal.ts'
 import type { Security } from './security.ts'
+import { SlabReceiver } from './slab-receiver.ts'
 import { Transfer } from './transfer.ts'
 
 /** How long a given up transfer may take to leave the connection usable, in milliseconds. */
@@ -123,7 +125,8 @@ export class FTPConnection {
    * @throws Refusal if the server does not agree; ConnectTimeout, ConnectionError, SSLError for the data connection.
    */
   async transfer(task: Task, verb: string, argument: Buffer | undefined, offset = 0): Promise<Transfer> {
-    const data = await this.#openData(task)
+    const receiver = this.#mayReceive(task) && verb === 'RETR' ? new SlabReceiver() : null
+    const data = await this.#openData(task, receiver)
     try {
       if (offset > 0) await this.must(task, 'REST', String(offset))
       if (task.options.signal?.aborted === true) throw task.options.signal.reason
@@ -133,7 +136,7 @@ export class FTPConnection {
       const completion = first.code < 200 ? this.channel.finalReply(null) : Promise.resolve(first)
       completion.catch(() => {})
       const socket = await this.#readyData(task, data, completion)
-      this.#transfer = new Transfer(this, data, socket, first, completion)
+      this.#transfer = new Transfer({ connection: this, data, socket, receiver, opening: first, completion })
       return this.#transfer
     } catch (error) {
       data.destroy()
@@ -166,11 +169,17 @@ export class FTPConnection {
     }
   }
 
-  async #openData(task: Task): Promise<DataChannel> {
+  /** Large reads are for sockets that we open ourselves and that hold the bytes themselves. */
+  #mayReceive({ options }: Task): boolean {
+    const { security, settings } = this.#parts
+    return security === null && settings.mode === 'passive' && options.proxy === null
+  }
+
+  async #openData(task: Task, receiver: SlabReceiver | null): Promise<DataChannel> {
     const { security, settings } = this.#parts
     if (settings.mode === 'active') return this.#openActive(task)
     const port = await this.#askPort(task)
-    return new PassiveChannel(await this.#dial(task, port), security)
+    return new PassiveChannel(await this.#dial(task, port, receiver), security)
   }
 
   async #openActive(task: Task): Promise<DataChannel> {
@@ -199,7 +208,7 @@ export class FTPConnection {
   }
 
   /** Dials the host of the control connection, whatever address a reply names. */
-  async #dial(task: Task, port: number): Promise<Socket> {
+  async #dial(task: Task, port: number, receiver: SlabReceiver | null): Promise<Socket> {
     const { request, options } = task
     const { connect } = options.timeout
     const { proxiedHost, settings } = this.#parts
@@ -208,7 +217,11 @@ export class FTPConnection {
     const onAbort = (): void => attempt.abort(options.signal?.reason)
     options.signal?.addEventListener('abort', onAbort, { once: true })
     if (options.signal?.aborted === true) onAbort()
-    const dialled = openSocket({ host, port }, { request, options, socket: settings.socket, signal: attempt.signal })
+    const { signal } = attempt
+    const dialled =
+      proxiedHost === null
+        ? dial({ host, port }, settings.socket, receiver, signal)
+        : openSocket({ host, port }, { request, options, socket: settings.socket, signal })
     try {
       return await within(dialled, connect, () => {
         const error = connectTimeout(task, connect ?? 0, 'no data connection')

@@ -75,6 +75,6 @@ function listing({ exchange }: VerbContext, verb: ListVerb, bytes: Buffer, trans
 }
 
 function entriesOf(verb: ListVerb, text: string): unknown {
-  if (verb === 'NLST') return linesOf(text)
+  if (verb === 'NLST') return linesOf(text).filter((name) => name !== '.' && name !== '..')
   return verb === 'MLSD' ? parseMlsd(text) : parseList(text, Date.now())
 }
