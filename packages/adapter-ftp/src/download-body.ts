@@ -7,6 +7,7 @@ import { describeTask, within } from './task.ts'
 
 /** Bytes held for a reader that does not read, beside what the system holds. */
 const MOST_HELD_BYTES = 1024 * 1024
+const LONGEST_TIMER = 2 ** 31 - 1
 /** How long a broken data connection waits for the reply that says why, in milliseconds. */
 const EXPLANATION_MS = 1000
 
@@ -34,6 +35,7 @@ export class DownloadBody implements ByteSource {
   #isDone = false
   #failure: { readonly error: unknown } | null = null
   #wake: (() => void) | null = null
+  #timer: NodeJS.Timeout | null = null
 
   constructor(exchange: FTPExchange, transfer: Transfer, expected: Expected) {
     this.#exchange = exchange
@@ -64,6 +66,7 @@ export class DownloadBody implements ByteSource {
 
   #end(): void {
     this.#hasEnded = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
     this.#socket.end()
     this.#notify()
   }
@@ -72,7 +75,7 @@ export class DownloadBody implements ByteSource {
   #refuse(error: unknown): void {
     if (this.#isDone || this.#failure !== null) return
     this.#failure = { error }
-    this.#isDone = true
+    this.#settle()
     this.#transfer.data.destroy()
     this.#exchange.finish()
     this.#notify()
@@ -92,10 +95,16 @@ export class DownloadBody implements ByteSource {
 
   #failWith(error: unknown): void {
     this.#failure = { error }
-    this.#isDone = true
+    this.#settle()
     this.#transfer.data.destroy()
     this.#exchange.fail(error)
     this.#notify()
+  }
+
+  /** Nothing more is to come. */
+  #settle(): void {
+    this.#isDone = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
   #notify(): void {
@@ -131,17 +140,25 @@ export class DownloadBody implements ByteSource {
     const last = piece.subarray(0, most - this.#received)
     this.#received = most
     this.#pieces = []
-    this.#isDone = true
+    this.#settle()
     // The server would go on to the end of the file.
     this.#exchange.abandon(this.#transfer)
     return last.length === 0 ? null : last
   }
 
-  async #more(): Promise<void> {
+  /** Waits for whatever comes next, for `timeout.read` at most. One timer serves every wait. */
+  #more(): Promise<void> {
     const { read } = this.#exchange.task.options.timeout
-    const more = new Promise<void>((resolve) => (this.#wake = resolve))
-    const late = (): Error => this.#late(read ?? 0)
-    await within(more, read, late).catch((error: unknown) => this.#failWith(error))
+    if (read !== null) {
+      if (this.#timer === null) this.#timer = setTimeout(() => this.#stall(read), Math.min(read, LONGEST_TIMER))
+      else this.#timer.refresh()
+    }
+    return new Promise<void>((resolve) => (this.#wake = resolve))
+  }
+
+  /** While nobody waits, it is the reader who is slow. */
+  #stall(waitMs: number): void {
+    if (this.#wake !== null && this.#failure === null) this.#failWith(this.#late(waitMs))
   }
 
   #late(waitMs: number): Error {
@@ -160,7 +177,7 @@ export class DownloadBody implements ByteSource {
       throw this.#failure?.error
     }
     const { length } = this.#expected
-    this.#isDone = true
+    this.#settle()
     this.#exchange.finish()
     if (length === null || this.#received >= length) return
     const message = `${describeTask(task)}: the transfer broke off: ${this.#received} of ${length} bytes came`
@@ -187,7 +204,7 @@ export class DownloadBody implements ByteSource {
   destroy(): void {
     if (this.#isDone) return
     if (this.#hasEnded) return void this.#confirm().catch(() => {})
-    this.#isDone = true
+    this.#settle()
     this.#pieces = []
     this.#exchange.abandon(this.#transfer)
     this.#notify()
@@ -196,7 +213,7 @@ export class DownloadBody implements ByteSource {
   #giveUp(reason: unknown): void {
     if (this.#isDone) return
     this.#failure = { error: reason }
-    this.#isDone = true
+    this.#settle()
     this.#pieces = []
     this.#exchange.abandon(this.#transfer)
     this.#notify()
