@@ -80,7 +80,9 @@ async function compare(direction, place) {
   for (const [name, all] of Object.entries(runs)) {
     const ms = median(all.map((run) => run.ms))
     const memory = name === 'curl' ? '' : `, ${Math.max(...all.map((run) => run.overIdle)).toFixed(0)} MiB over idle`
-    console.log(`  ${name.padEnd(10)} ${((mebibytes / ms) * 1000).toFixed(0).padStart(5)} MiB/s  ${(base / ms).toFixed(2)}x curl${memory}`)
+    console.log(
+      `  ${name.padEnd(10)} ${((mebibytes / ms) * 1000).toFixed(0).padStart(5)} MiB/s  ${(base / ms).toFixed(2)}x curl${memory}`,
+    )
   }
 }
 

@@ -28,7 +28,9 @@ export function missingServers() {
   if (process.getuid?.() !== 0) return 'FTP servers need root to change to the user that signs in'
   const needed = ['/usr/sbin/vsftpd', '/usr/sbin/proftpd', '/usr/sbin/pure-ftpd', '/usr/bin/curl', '/usr/bin/openssl']
   const missing = needed.filter((path) => program(path) === null)
-  return missing.length === 0 ? null : `${missing.join(', ')} missing: CI=true npm test installs lab/debian-packages.txt`
+  return missing.length === 0
+    ? null
+    : `${missing.join(', ')} missing: CI=true npm test installs lab/debian-packages.txt`
 }
 
 /** A folder that any user can enter, with files to serve in `home`, and `anon` for anonymous. */
@@ -39,7 +41,13 @@ export function createFolder() {
   for (const name of ['home', 'anon', 'anon/pub', 'conf', 'run', 'empty']) mkdirSync(join(folder, name))
   fill(join(folder, 'home'), uid, gid)
   fill(join(folder, 'anon', 'pub'), uid, gid)
-  return { folder, home: join(folder, 'home'), uid, gid, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  return {
+    folder,
+    home: join(folder, 'home'),
+    uid,
+    gid,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
 }
 
 function idOf(flag) {
@@ -89,12 +97,11 @@ function hash(text) {
 
 /** Starts a program in the foreground and waits until a port answers. `stop()` ends it and what it forked. */
 async function start(command, args, port, options = {}) {
-  // A group of its own: servers fork for each connection.
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
   let log = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (log += text))
   const stop = (signal = 'SIGTERM') => end(child, signal)
-  for (const deadline = Date.now() + START_LIMIT_MS; ; ) {
+  for (const deadline = Date.now() + START_LIMIT_MS; ;) {
     if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}: ${log}`)
     if (await answers(port)) return { port, pid: child.pid, stop, log: () => log }
     if (Date.now() > deadline) {
@@ -108,18 +115,28 @@ async function start(command, args, port, options = {}) {
 async function end(child, signal) {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
-  const kill = (how) => {
-    try {
-      process.kill(-child.pid, how)
-    } catch {
-      // Gone already.
-    }
-  }
+  const all = [child.pid, ...descendants(child.pid)]
+  const kill = (how) => all.forEach((pid) => killOne(pid, how))
   const force = setTimeout(() => kill('SIGKILL'), STOP_LIMIT_MS)
   kill(signal)
   await ended
   clearTimeout(force)
   kill('SIGKILL')
+}
+
+function killOne(pid, how) {
+  try {
+    process.kill(pid, how)
+  } catch {
+    // Gone already.
+  }
+}
+
+/** Processes that serve a connection each, some with a helper of their own. */
+function descendants(pid) {
+  const list = `/proc/${pid}/task/${pid}/children`
+  const children = existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter(Boolean).map(Number) : []
+  return children.flatMap((child) => [child, ...descendants(child)])
 }
 
 function answers(port) {
@@ -139,16 +156,31 @@ function answers(port) {
  *
  * @param options - `tls`: a certificate as {@link writeCertificate} gives; `implicit`; `requireReuse`; `requireTls`; `extra`: further settings.
  */
-export async function startVsftpd({ folder, tls = null, implicit = false, requireReuse = false, requireTls = false, extra = {} }) {
+export async function startVsftpd({ folder, ...options }) {
   const port = await freePort()
+  // PAM is its only way to users that the system does not know, and reads its services in one place alone.
   const service = `entreat-vsftpd-${process.pid}-${port}`
   const users = join(folder, 'conf', `vsftpd-${port}.users`)
   writeFileSync(users, `${user}:${hash(password)}\n`, { mode: 0o600 })
   const pam = join('/etc/pam.d', service)
   const permit = 'account required pam_permit.so\nsession required pam_permit.so\n'
   writeFileSync(pam, `auth required pam_pwdfile.so nodelay pwdfile=${users}\n${permit}`)
-  const yes = (value) => (value ? 'YES' : 'NO')
-  const settings = {
+  const file = join(folder, 'conf', `vsftpd-${port}.conf`)
+  const settings = Object.entries(vsftpdSettings({ folder, port, service, ...options }))
+  writeFileSync(file, settings.map(([name, value]) => `${name}=${value}\n`).join(''))
+  const server = await start(program('/usr/sbin/vsftpd'), [file], port).catch((error) => {
+    rmSync(pam, { force: true })
+    throw error
+  })
+  const stop = async (signal) => {
+    await server.stop(signal)
+    rmSync(pam, { force: true })
+  }
+  return { ...server, stop }
+}
+
+function vsftpdSettings({ folder, port, service, tls = null, extra = {}, ...wanted }) {
+  return {
     listen: 'YES',
     listen_address: '127.0.0.1',
     listen_port: port,
@@ -176,38 +208,35 @@ export async function startVsftpd({ folder, tls = null, implicit = false, requir
     delay_failed_login: 0,
     max_clients: 500,
     max_per_ip: 500,
-    ...(tls === null
-      ? {}
-      : {
-          ssl_enable: 'YES',
-          allow_anon_ssl: 'YES',
-          force_local_data_ssl: yes(requireTls),
-          force_local_logins_ssl: yes(requireTls),
-          ssl_tlsv1: 'YES',
-          require_ssl_reuse: yes(requireReuse),
-          implicit_ssl: yes(implicit),
-          rsa_cert_file: tls.cert,
-          rsa_private_key_file: tls.key,
-          ssl_ciphers: 'HIGH',
-        }),
+    ...(tls === null ? {} : vsftpdTls(tls, wanted)),
     ...extra,
   }
-  const file = join(folder, 'conf', `vsftpd-${port}.conf`)
-  writeFileSync(file, Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''))
-  const server = await start(program('/usr/sbin/vsftpd'), [file], port).catch((error) => {
-    rmSync(pam, { force: true })
-    throw error
-  })
-  const stop = async (signal) => {
-    await server.stop(signal)
-    rmSync(pam, { force: true })
+}
+
+function vsftpdTls(tls, { implicit = false, requireReuse = false, requireTls = false }) {
+  const yes = (value) => (value ? 'YES' : 'NO')
+  return {
+    ssl_enable: 'YES',
+    allow_anon_ssl: 'YES',
+    force_local_data_ssl: yes(requireTls),
+    force_local_logins_ssl: yes(requireTls),
+    ssl_tlsv1: 'YES',
+    require_ssl_reuse: yes(requireReuse),
+    implicit_ssl: yes(implicit),
+    rsa_cert_file: tls.cert,
+    rsa_private_key_file: tls.key,
+    ssl_ciphers: 'HIGH',
   }
-  return { ...server, stop }
 }
 
 /** ProFTPD: `port` plain and AUTH TLS, `implicitPort`, `slowPort` at 100 KB/s, `strictPort` with TLS, client certificate and session reuse required. */
 export async function startProftpd({ folder, uid, gid, tls }) {
-  const ports = { port: await freePort(), implicitPort: await freePort(), slowPort: await freePort(), strictPort: await freePort() }
+  const ports = {
+    port: await freePort(),
+    implicitPort: await freePort(),
+    slowPort: await freePort(),
+    strictPort: await freePort(),
+  }
   const run = join(folder, 'run', `proftpd-${ports.port}`)
   mkdirSync(run)
   const conf = (name) => join(folder, 'conf', `proftpd-${ports.port}.${name}`)
@@ -235,9 +264,29 @@ export async function startPureftpd({ folder, uid, gid, tls = null, quotaMegabyt
   const quota = quotaMegabytes === null ? '' : String(quotaMegabytes * 1024 * 1024)
   const home = join(folder, 'home')
   // account:password:uid:gid:gecos:home:upload:download:ratioup:ratiodown:maxconn:filesquota:sizequota:...
-  writeFileSync(conf('passwd'), `${user}:${hash(password)}:${uid}:${gid}::${home}/./:::::::${quota}::::::\n`, { mode: 0o600 })
+  writeFileSync(conf('passwd'), `${user}:${hash(password)}:${uid}:${gid}::${home}/./:::::::${quota}::::::\n`, {
+    mode: 0o600,
+  })
   execFileSync(program('/usr/bin/pure-pw'), ['mkdb', conf('pdb'), '-f', conf('passwd')])
-  const args = ['-S', `127.0.0.1,${port}`, '-l', `puredb:${conf('pdb')}`, '-A', '-E', '-H', '-c', '200', '-C', '200', '-u', '1', '-I', '5', '-g', conf('pid')]
+  const args = [
+    '-S',
+    `127.0.0.1,${port}`,
+    '-l',
+    `puredb:${conf('pdb')}`,
+    '-A',
+    '-E',
+    '-H',
+    '-c',
+    '200',
+    '-C',
+    '200',
+    '-u',
+    '1',
+    '-I',
+    '5',
+    '-g',
+    conf('pid'),
+  ]
   if (tls !== null) args.push('-Y', '1', '-2', join(folder, 'conf', 'both.pem'), '-J', 'HIGH')
   return start(program('/usr/sbin/pure-ftpd'), args, port)
 }

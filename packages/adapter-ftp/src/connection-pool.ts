@@ -117,7 +117,7 @@ export class ConnectionPool {
         if (at === -1) return
         this.#waiters.splice(at, 1)
         settle()
-        reject(error as Error)
+        reject(error)
       }
       const onAbort = (): void => leave(signal?.reason)
       const timer =
@@ -227,7 +227,7 @@ export class ConnectionPool {
 
   /** Gives what is idle, and what may be opened, to those who wait. */
   #serve(): void {
-    for (const waiter of [...this.#waiters]) {
+    for (const waiter of this.#waiters.slice()) {
       if (!this.#waiters.includes(waiter)) continue
       const connection = this.#takeIdle(waiter.wanted.key.text)
       if (connection === null && !this.#takeSlot(waiter.wanted)) continue
@@ -238,7 +238,7 @@ export class ConnectionPool {
 
   /** Ends everything; resolves when the sockets are gone. Requests that wait or run fail with ERR_CLOSED. */
   async close(): Promise<void> {
-    for (const waiter of [...this.#waiters]) waiter.fail(closedError())
+    for (const waiter of this.#waiters.slice()) waiter.fail(closedError())
     for (const attempt of this.#attempts) attempt.abort(closedError())
     const gone: Promise<void>[] = []
     for (const connection of [...this.#idle.keys(), ...this.#busy.keys()]) {

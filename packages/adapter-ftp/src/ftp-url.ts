@@ -77,9 +77,3 @@ function withoutSlashes(path: Buffer): Buffer {
   while (end > 1 && path[end - 1] === SLASH) end--
   return path.subarray(0, end)
 }
-
-/** Encodes a path for a URL: each segment by itself, slashes kept; one that begins with a slash stays absolute. */
-export function encodePath(path: string): string {
-  const encoded = path.split('/').map((segment) => encodeURIComponent(segment.toWellFormed()).replaceAll("'", '%27'))
-  return encoded.join('/').replace(/^\//, '%2F')
-}

@@ -83,7 +83,7 @@ export function readFTPOptions(options: FTPAdapterOptions | undefined): FTPSetti
     proxyMode,
     noopIntervalMs,
     limits: own.limits ?? {},
-    socket: socket as SocketOptions,
+    socket,
   }
 }
 

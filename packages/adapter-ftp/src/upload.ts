@@ -84,7 +84,7 @@ class Breaker {
   wait<T>(promise: Promise<T>): Promise<T> {
     if (this.#broken !== null) {
       promise.catch(() => {})
-      return Promise.reject(this.#broken.error as Error)
+      return Promise.reject(this.#broken.error)
     }
     return new Promise<T>((resolve, reject) => {
       this.#reject = reject

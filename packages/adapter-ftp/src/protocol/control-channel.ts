@@ -108,7 +108,7 @@ export class ControlChannel {
   reply(waitMs: number | null): Promise<Reply> {
     const ready = this.#replies.shift()
     if (ready !== undefined) return Promise.resolve(ready)
-    if (this.#failure !== null) return Promise.reject(this.#failure as Error)
+    if (this.#failure !== null) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
       const timer =
         waitMs === null ? undefined : setTimeout(() => this.destroy(late(waitMs)), Math.min(waitMs, LONGEST_TIMER))
@@ -119,7 +119,7 @@ export class ControlChannel {
         },
         reject: (error) => {
           clearTimeout(timer)
-          reject(error as Error)
+          reject(error)
         },
       }
     })

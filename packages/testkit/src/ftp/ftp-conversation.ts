@@ -49,7 +49,12 @@ export class FTPConversation {
   #transferring: Socket | null = null
   readonly #handlers: ReadonlyMap<string, Handler>
 
-  constructor(socket: Socket, world: FTPWorld) {
+  /** Greets a client, and serves it until it leaves. */
+  static begin(socket: Socket, world: FTPWorld): FTPConversation {
+    return new FTPConversation(socket, world)
+  }
+
+  private constructor(socket: Socket, world: FTPWorld) {
     this.#world = world
     this.files = world.files
     this.#socket = socket
@@ -108,7 +113,10 @@ export class FTPConversation {
       ['AUTH', () => this.#secure()],
       ['PBSZ', () => this.reply('200 PBSZ=0')],
       ['PROT', (level) => this.#protect(level)],
-      ['FEAT', () => this.reply('211-Features\r\n MLST type*;size*;modify*;\r\n REST STREAM\r\n SIZE\r\n UTF8\r\n211 End')],
+      [
+        'FEAT',
+        () => this.reply('211-Features\r\n MLST type*;size*;modify*;\r\n REST STREAM\r\n SIZE\r\n UTF8\r\n211 End'),
+      ],
       ['OPTS', () => this.reply('200 OK')],
       ['NOOP', () => this.reply('200 OK')],
       ['ABOR', () => this.reply('226 Nothing to abort')],

@@ -49,7 +49,10 @@ export class FTPFiles {
   names(directory: string): string[] {
     const prefix = directory === '/' ? '/' : `${directory}/`
     const below = [...this.#nodes.keys()].filter((path) => path.startsWith(prefix) && path !== '/')
-    return below.map((path) => path.slice(prefix.length)).filter((name) => !name.includes('/')).sort()
+    return below
+      .map((path) => path.slice(prefix.length))
+      .filter((name) => !name.includes('/'))
+      .sort()
   }
 
   /** Removes a file, or a directory that is empty. @returns whether it did. */
@@ -60,7 +63,7 @@ export class FTPFiles {
 
   /** Renames a file or directory, and what is below it. */
   move(from: string, to: string): void {
-    for (const [path, node] of [...this.#nodes]) {
+    for (const [path, node] of Array.from(this.#nodes)) {
       if (path !== from && !path.startsWith(`${from}/`)) continue
       this.#nodes.delete(path)
       this.#nodes.set(to + path.slice(from.length), node)

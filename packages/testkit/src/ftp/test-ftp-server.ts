@@ -41,7 +41,7 @@ export class TestFTPServer {
     }
     const converse = (socket: Socket): void => {
       this.connectionCount++
-      new FTPConversation(socket, world)
+      FTPConversation.begin(socket, world)
     }
     const tls = { ...certificate, requestCert: true, rejectUnauthorized: false }
     this.#plain = createServer(converse).on('connection', (socket: Socket) => this.#track(socket))
