@@ -49,12 +49,13 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
 export class FTPAdapter extends TransportAdapter {
   readonly #settings: FTPSettings
   readonly #pool = new ConnectionPool()
-  readonly #gateway = new HTTPAdapter()
+  readonly #gateway: HTTPAdapter
 
   /** @throws UsageError for an unknown option, or a value that cannot be meant. */
   constructor(options?: FTPAdapterOptions) {
     super()
     this.#settings = readFTPOptions(options)
+    this.#gateway = new HTTPAdapter({ limits: this.#settings.limits })
   }
 
   async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {

@@ -15,6 +15,7 @@ export function replyText({ lines }: Reply): string {
     .join(' ')
     .replace(/[\x00-\x1f\x7f-\x9f]/g, ' ')
     .slice(0, 500)
+    .trim()
 }
 
 /** Whether the command goes on: another reply follows. */

@@ -13,7 +13,11 @@ const sessions: FTPSession[] = []
 beforeAll(async () => {
   if (missing !== null) return
   lab = new Lab()
-  const [vsftpd, proftpd, pureftpd] = [await lab.vsftpd(), await lab.proftpd(), await lab.pureftpd({ quotaMegabytes: 8 })]
+  const [vsftpd, proftpd, pureftpd] = [
+    await lab.vsftpd(),
+    await lab.proftpd(),
+    await lab.pureftpd({ quotaMegabytes: 8 }),
+  ]
   urls['vsftpd'] = `ftp://127.0.0.1:${vsftpd.port}`
   urls['ProFTPD'] = `ftp://127.0.0.1:${proftpd.port}`
   urls['ProFTPD, slow'] = `ftp://127.0.0.1:${proftpd.slowPort}`
@@ -54,7 +58,11 @@ describe.each(['vsftpd', 'ProFTPD', 'Pure-FTPd'])('%s', (name) => {
 
   test('reads a file, with its length', async () => {
     const response = await session.get(`${url}/small.txt`)
-    expect([response.statusCode, response.text, response.headers.get('content-length')]).toEqual([200, 'hello ftp\n', '10'])
+    expect([response.statusCode, response.text, response.headers.get('content-length')]).toEqual([
+      200,
+      'hello ftp\n',
+      '10',
+    ])
     expect((response as FTPResponse).replyCode).toBe(150)
   })
 
@@ -86,7 +94,11 @@ describe.each(['vsftpd', 'ProFTPD', 'Pure-FTPd'])('%s', (name) => {
     ['bytes=10-', 416, '', 'bytes */10'],
   ])('answers Range: %s with %i', async (range, statusCode, text, contentRange) => {
     const response = await session.get(`${url}/small.txt`, { headers: { Range: range } })
-    expect([response.statusCode, response.text, response.headers.get('content-range')]).toEqual([statusCode, text, contentRange])
+    expect([response.statusCode, response.text, response.headers.get('content-range')]).toEqual([
+      statusCode,
+      text,
+      contentRange,
+    ])
   })
 
   test('a missing file is a 404 with the server’s words, again and again on one connection', async () => {
@@ -132,7 +144,9 @@ describe.each(['vsftpd', 'ProFTPD', 'Pure-FTPd'])('%s', (name) => {
     await session.appe(there, 'and more')
     expect(await session.size(there)).toBe(300_008)
     await session.put(there, { data: 'AND', headers: { 'Content-Range': 'bytes 300000-/*' } })
-    expect((await session.get(there, { headers: { Range: 'bytes=299999-' } })).content.subarray(1, 4).toString()).toBe('AND')
+    expect((await session.get(there, { headers: { Range: 'bytes=299999-' } })).content.subarray(1, 4).toString()).toBe(
+      'AND',
+    )
     const tooFar = await session.put(there, { data: 'x', headers: { 'Content-Range': 'bytes 999999-/*' } })
     expect(tooFar.statusCode).toBe(416)
     expect((await session.delete(there)).statusCode).toBe(204)
@@ -200,7 +214,9 @@ describe.each(['vsftpd', 'ProFTPD', 'Pure-FTPd'])('%s', (name) => {
       controller.abort(reason)
       yield seededBytes(1000, 2)
     }
-    await expect(session.put(`${url}/broken-${name}.bin`, { data: data(), signal: controller.signal })).rejects.toBe(reason)
+    await expect(session.put(`${url}/broken-${name}.bin`, { data: data(), signal: controller.signal })).rejects.toBe(
+      reason,
+    )
     expect((await session.get(`${url}/small.txt`)).text).toBe('hello ftp\n')
   })
 
@@ -210,7 +226,8 @@ describe.each(['vsftpd', 'ProFTPD', 'Pure-FTPd'])('%s', (name) => {
     several.limits = { connectionsPerOrigin: name === 'Pure-FTPd' ? 8 : 32 }
     for (let index = 0; index < 32; index++) write(`many-${index}.bin`, seededBytes(50_000 + index, index))
     const all = await Promise.all(Array.from({ length: 32 }, (_, index) => several.get(`${url}/many-${index}.bin`)))
-    for (const [index, { content }] of all.entries()) expect(content.equals(seededBytes(50_000 + index, index))).toBe(true)
+    for (const [index, { content }] of all.entries())
+      expect(content.equals(seededBytes(50_000 + index, index))).toBe(true)
     await several.close()
   })
 })
