@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
-  HTTPAdapter,
+  ConnectionError,
   InvalidHeader,
   InvalidURL,
   type PreparedRequest,
@@ -15,7 +15,7 @@ import { FTPExchange } from './exchange.ts'
 import { failure } from './failures.ts'
 import { FTPResponse, refusalResponse } from './ftp-response.ts'
 import { type FTPUrl, parseFTPUrl } from './ftp-url.ts'
-import { sendThroughGateway } from './gateway.ts'
+import { type GatewayRequests, sendThroughGateway } from './gateway.ts'
 import { type FTPAdapterOptions, type FTPSettings, readFTPOptions } from './options.ts'
 import { type Credentials, credentialsOf } from './protocol/credentials.ts'
 import type { FTPConnection } from './protocol/ftp-connection.ts'
@@ -49,13 +49,12 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
 export class FTPAdapter extends TransportAdapter {
   readonly #settings: FTPSettings
   readonly #pool = new ConnectionPool()
-  readonly #gateway: HTTPAdapter
+  readonly #gatewayRequests: GatewayRequests = new Set()
 
   /** @throws UsageError for an unknown option, or a value that cannot be meant. */
   constructor(options?: FTPAdapterOptions) {
     super()
     this.#settings = readFTPOptions(options)
-    this.#gateway = new HTTPAdapter({ limits: this.#settings.limits })
   }
 
   async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
@@ -64,7 +63,7 @@ export class FTPAdapter extends TransportAdapter {
     const verb = VERBS.get(request.method)
     if (verb === undefined) return notAllowed(request)
     if (options.proxy?.scheme.startsWith('http') === true && this.#settings.proxyMode === 'gateway')
-      return sendThroughGateway(this.#gateway, request, options)
+      return sendThroughGateway(request, options, this.#gatewayRequests)
     const credentials = credentialsOf(request)
     const task = beginTask(request, options)
     let connection: FTPConnection
@@ -124,7 +123,9 @@ export class FTPAdapter extends TransportAdapter {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#pool.close(), this.#gateway.close()])
+    const closed = new ConnectionError('the adapter was closed', { code: 'ERR_CLOSED' })
+    for (const sent of this.#gatewayRequests) sent.destroy(closed)
+    await this.#pool.close()
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Limits, readOptions, type SocketOptions, UsageError } from '@entreat/core'
+import { type Limits, readOptions, resolveLimits, type SocketOptions, UsageError } from '@entreat/core'
 
 /** What `new FTPAdapter()` takes. */
 export interface FTPAdapterOptions extends Omit<SocketOptions, 'socketPath'> {
@@ -72,6 +72,7 @@ export function readFTPOptions(options: FTPAdapterOptions | undefined): FTPSetti
   const arePorts = Array.isArray(activePorts) && activePorts.length === 2 && activePorts.every(isPort)
   if (!arePorts || activePorts[0] > activePorts[1])
     throw new UsageError('FTPAdapter: activePorts must be [first, last], from 1 to 65535')
+  resolveLimits(own.limits ?? {})
   const socket = Object.create(null) as Record<string, unknown>
   for (const name of SOCKET_OPTIONS) if (own[name] !== undefined) socket[name] = own[name]
   return {

@@ -50,12 +50,18 @@ test('exports exactly the public names', () => {
     'delete',
     'get',
     'head',
+    'openSocket',
     'options',
     'parseChallenges',
     'patch',
     'post',
     'put',
+    'readOptions',
+    'redactUrl',
     'request',
+    'resolveLimits',
+    'tlsIdentity',
+    'tlsSettings',
   ])
 })
 

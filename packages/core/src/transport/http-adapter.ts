@@ -14,7 +14,7 @@ import { openProxy, openRoute, type SocketNeeds } from './open-socket.ts'
 import { isForwarded, keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
 import { tlsSettings } from './tls.ts'
-import { type Connection, type Proxy, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
+import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
 import { FlowFailure } from './tunnel.ts'
 import type { OpenConnection } from './waiter.ts'
 
@@ -44,7 +44,7 @@ export class HTTPAdapter extends TransportAdapter {
 
   async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
     if (options.connection !== undefined) return options.connection.send(request, options)
-    checkScheme(request, options.proxy)
+    checkScheme(request)
     if (this.#options.dispatcher !== undefined) return this.#sendThrough(this.#options.dispatcher, request, options)
     const key = keyOf(request, options, null)
     const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
@@ -52,7 +52,7 @@ export class HTTPAdapter extends TransportAdapter {
   }
 
   override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
-    checkScheme(request, options.proxy)
+    checkScheme(request)
     if (this.#options.dispatcher !== undefined)
       throw new UsageError('An HTTPAdapter with a dispatcher has no connections to reserve')
     const key = keyOf(request, options, { poolKey })
@@ -136,9 +136,8 @@ export class HTTPAdapter extends TransportAdapter {
   }
 }
 
-/** http and https; and what an HTTP proxy fetches in other protocols for us. */
-function checkScheme(request: PreparedRequest, proxy: Proxy | null): void {
+function checkScheme(request: PreparedRequest): void {
   const { scheme } = request.parsedUrl
-  if (scheme === 'http' || scheme === 'https' || isForwarded(request, proxy)) return
+  if (scheme === 'http' || scheme === 'https') return
   throw new InvalidSchema(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
 }

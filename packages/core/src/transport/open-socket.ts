@@ -35,7 +35,7 @@ export async function openSocket(target: Address, needs: SocketNeeds): Promise<S
     return await openRoute(target, needs)
   } catch (error) {
     if (error instanceof FlowFailure) throw error.reason
-    if (needs.signal.aborted) throw error
+    if (needs.signal.aborted) throw needs.signal.reason
     throw networkError(error, { request: needs.request, phase: 'connect', ...NOTHING_SENT })
   }
 }

@@ -34,13 +34,9 @@ export function keyOf(
   return { text, origin }
 }
 
-/**
- * Whether the proxy itself asks the origin for us: plain http through an HTTP proxy, and ftp, which such proxies translate
- * (RFC 9112 section 3.2.2). Everything else travels through a tunnel.
- */
+/** Whether the proxy itself asks the origin for us (RFC 9112 section 3.2.2): plain http through an HTTP proxy. Everything else travels through a tunnel. */
 export function isForwarded(request: PreparedRequest, proxy: Proxy | null): boolean {
-  const { scheme } = request.parsedUrl
-  return proxy !== null && !isSocks(proxy.scheme) && (scheme === 'http' || scheme === 'ftp')
+  return proxy !== null && !isSocks(proxy.scheme) && request.parsedUrl.scheme === 'http'
 }
 
 /** A tunnel is as good as the credential that opened it. */

@@ -51,7 +51,7 @@ export function isSocks(scheme: string): boolean {
  *
  * @param socket - connected to the proxy.
  * @param resolve - gives an address for a name, for the schemes that resolve on our side.
- * @throws ProxyError if the proxy refuses or breaks the protocol.
+ * @throws an Error that says why, if the proxy refuses or breaks the protocol.
  * @see RFC 1928, RFC 1929, the SOCKS 4A note of Ying-Da Lee
  */
 export async function connectThroughSocks(
@@ -149,8 +149,9 @@ function portBytes(port: number): Buffer {
   return Buffer.from([port >> 8, port & 255])
 }
 
-function refused(why: string): ProxyError {
-  return new ProxyError(`The SOCKS proxy gave no connection: ${why}`)
+/** The caller makes it a ProxyError that names the proxy. */
+function refused(why: string): Error {
+  return new Error(`SOCKS: ${why}`)
 }
 
 /**
