@@ -15,6 +15,7 @@ import {
 import { connectTimeout, failure } from './failures.ts'
 import { Security } from './protocol/security.ts'
 import { beginTask, describeTask, type Task, within } from './task.ts'
+import { BodyFailure } from './upload.ts'
 
 /** What HTTP knows and proxies translate into FTP. */
 const TRANSLATED: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
@@ -68,6 +69,7 @@ async function exchange(
     const [answer] = await within(answered, options.timeout.read, () => silence(task, sent))
     return responseOf(answer, task, sent)
   } catch (error) {
+    if (error instanceof BodyFailure) throw error.error
     if (signal?.aborted === true) throw signal.reason
     throw failure(error, task)
   }
@@ -112,12 +114,28 @@ async function sendBody(sent: ClientRequest, leg: PreparedRequest, task: Task): 
   const body = leg.body?.open()
   if (body === undefined) return void sent.end()
   task.requestBytesSent = 0
-  for await (const piece of body instanceof Uint8Array ? [body] : body) {
-    task.requestBytesSent += piece.byteLength
-    if (!sent.write(piece) && !sent.destroyed) await Promise.race([once(sent, 'drain'), once(sent, 'close')])
-    if (sent.destroyed) return
+  try {
+    for await (const piece of body instanceof Uint8Array ? [body] : body) {
+      task.requestBytesSent += piece.byteLength
+      if (!sent.write(piece) && !sent.destroyed) await drained(sent)
+      if (sent.destroyed) return
+    }
+  } catch (error) {
+    sent.destroy()
+    throw new BodyFailure(error)
   }
   sent.end()
+}
+
+/** Resolves when more can be written, or nothing can. */
+function drained(sent: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      sent.off('drain', done).off('close', done)
+      resolve()
+    }
+    sent.on('drain', done).on('close', done)
+  })
 }
 
 function silence(task: Task, sent: ClientRequest): ReadTimeout {

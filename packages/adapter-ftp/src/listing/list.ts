@@ -66,6 +66,8 @@ interface UnixFields {
 
 function unixEntry({ kind, permissions, owner, group, size, name, modified }: UnixFields): FTPEntry {
   const arrow = kind === 'l' ? name.indexOf(' -> ') : -1
+  // Where there is one of the two, it is the owner.
+  const [first, second] = owner === undefined ? [group, undefined] : [owner, group]
   const isSized = kind === '-' && /^[0-9]{1,15}$/.test(size)
   return {
     name: arrow === -1 ? name : name.slice(0, arrow),
@@ -73,8 +75,8 @@ function unixEntry({ kind, permissions, owner, group, size, name, modified }: Un
     size: isSized ? Number(size) : null,
     modified,
     permissions,
-    ...(owner === undefined ? {} : { owner }),
-    ...(group === undefined ? {} : { group }),
+    ...(first === undefined ? {} : { owner: first }),
+    ...(second === undefined ? {} : { group: second }),
     ...(arrow === -1 ? {} : { target: name.slice(arrow + 4) }),
   }
 }
