@@ -1,7 +1,7 @@
 // Real FTP servers on free loopback ports, each with a folder of its own: vsftpd, ProFTPD and Pure-FTPd.
 //
 // They run as root and serve as the user `ftp`, which Debian's vsftpd creates. ProFTPD and Pure-FTPd conflict with vsftpd as packages, so they are
-// unpacked into .cache/debian-root (see lab/debian-packages.txt).
+// unpacked into .cache/debian-root (see lab/unpacked-debian-packages.txt).
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

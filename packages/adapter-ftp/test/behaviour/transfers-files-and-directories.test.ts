@@ -19,7 +19,7 @@ beforeEach(async () => {
     intercept: async ({ verb, argument }, conversation) => {
       if (verb !== 'RETR' || breaksAfter === null) return false
       const data = await conversation.openData()
-      data.end(conversation.files.read(`/${argument}`)?.subarray(0, breaksAfter))
+      data.end(conversation.files.read(`/${argument}`)?.subarray(0, breaksAfter) ?? '')
       breaksAfter = null
       conversation.reply('426 broken')
       return true
