@@ -10,17 +10,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const execute = promisify(execFile)
 const root = join(import.meta.dirname, '..', '..', '..', '..')
+const packages = ['core', 'testkit', 'adapter-ftp'] as const
 const versions = { typescript: '', '@types/node': '' }
 let project: string
 
 beforeAll(async () => {
-  for (const name of ['core', 'testkit']) {
+  for (const name of packages) {
     if (!existsSync(join(root, 'packages', name, 'dist', 'index.js'))) {
       throw new Error(`packages/${name}/dist is missing: run \`pnpm build\` first`)
     }
   }
   project = await mkdtemp(join(tmpdir(), 'entreat-installed-'))
-  const tarballs = await Promise.all(['core', 'testkit'].map(pack))
+  const tarballs = await Promise.all(packages.map(pack))
   await writeProject(tarballs)
   await runIn(project, 'npm', [
     'install',
@@ -39,17 +40,17 @@ afterAll(async () => {
 
 describe('the packed packages, installed outside the workspace', () => {
   test('answer a GET from an ES module', async () => {
-    expect(
-      await runScript(
-        'use.mjs',
-        `import { Session } from '@entreat/core'\nimport { TestServer } from '@entreat/testkit'\n${body}`,
-      ),
-    ).toBe('ok\n')
+    const imports = `import { FTPAdapter } from '@entreat/adapter-ftp'\nimport { Session } from '@entreat/core'\n`
+    const testkit = `import { TestFTPServer, TestServer } from '@entreat/testkit'\n`
+    expect(await runScript('use.mjs', imports + testkit + body)).toBe('ok\n')
   })
 
   test('answer a GET from CommonJS through require()', async () => {
-    const required = `const { Session } = require('@entreat/core')\nconst { TestServer } = require('@entreat/testkit')\n`
-    expect(await runScript('use.cjs', required + body)).toBe('ok\n')
+    const names = { 'adapter-ftp': 'FTPAdapter', core: 'Session', testkit: 'TestFTPServer, TestServer' }
+    const required = Object.entries(names).map(
+      ([name, wanted]) => `const { ${wanted} } = require('@entreat/${name}')\n`,
+    )
+    expect(await runScript('use.cjs', required.join('') + body)).toBe('ok\n')
   })
 
   test('type-check under strict with skipLibCheck off', async () => {
@@ -59,7 +60,7 @@ describe('the packed packages, installed outside the workspace', () => {
   }, 60_000)
 
   test('hold no source condition and no workspace range', async () => {
-    for (const name of ['core', 'testkit']) {
+    for (const name of packages) {
       const manifest = await readFile(join(project, 'node_modules', '@entreat', name, 'package.json'), 'utf8')
       expect(manifest).not.toMatch(/entreat:src"|"(workspace|catalog):/)
     }
@@ -72,7 +73,12 @@ async function main() {
   const session = new Session()
   const response = await session.get(server.url + '/get', { params: { from: 'tarball' } })
   if (response.json().args.from !== 'tarball') throw new Error('unexpected answer: ' + response.text)
+  const ftp = await TestFTPServer.start()
+  session.mount('ftp://', new FTPAdapter())
+  await session.put(ftp.url + '/a.txt', { data: 'up and down' })
+  if ((await session.get(ftp.url + '/a.txt')).text !== 'up and down') throw new Error('FTP failed')
   await session.close()
+  await ftp.close()
   await server.close()
   console.log('ok')
 }
@@ -80,6 +86,7 @@ main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
 const typedUse = `
+import { type FTPEntry, ftpSession } from '@entreat/adapter-ftp'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
 import { TestServer } from '@entreat/testkit'
@@ -100,6 +107,10 @@ class LoggingAdapter extends TransportAdapter {
   override close(): Promise<void> {
     return this.#inner.close()
   }
+}
+
+export async function list(url: string): Promise<readonly FTPEntry[]> {
+  return ftpSession({ ftp: { explicitTls: true } }).list(url)
 }
 
 export async function main(): Promise<string> {
@@ -132,8 +143,8 @@ async function writeProject(tarballs: string[]): Promise<void> {
     undici: await installedVersion(core, 'undici'),
     'tough-cookie': await installedVersion(core, 'tough-cookie'),
   }
-  const [corePath, testkitPath] = tarballs
-  const dependencies = { '@entreat/core': `file:${corePath}`, '@entreat/testkit': `file:${testkitPath}`, ...versions }
+  const files = packages.map((name, index) => [`@entreat/${name}`, `file:${tarballs[index]}`] as const)
+  const dependencies = { ...Object.fromEntries(files), ...versions }
   await writeFile(
     join(project, 'package.json'),
     JSON.stringify({ name: 'outside', private: true, dependencies, overrides }),
