@@ -96,14 +96,14 @@ function hash(text) {
 }
 
 /** Starts a program in the foreground and waits until a port answers. `stop()` ends it and what it forked. */
-async function start(command, args, port, options = {}) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+async function start(command, args, port, host = '127.0.0.1') {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let log = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (log += text))
   const stop = (signal = 'SIGTERM') => end(child, signal)
   for (const deadline = Date.now() + START_LIMIT_MS; ;) {
     if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}: ${log}`)
-    if (await answers(port)) return { port, pid: child.pid, stop, log: () => log }
+    if (await answers(port, host)) return { port, pid: child.pid, stop, log: () => log }
     if (Date.now() > deadline) {
       await stop()
       throw new Error(`${command} did not answer within ${START_LIMIT_MS} ms: ${log}`)
@@ -139,9 +139,9 @@ function descendants(pid) {
   return children.flatMap((child) => [child, ...descendants(child)])
 }
 
-function answers(port) {
+function answers(port, host) {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, host)
     const done = (isThere) => {
       socket.destroy()
       resolve(isThere)
@@ -154,9 +154,10 @@ function answers(port) {
 /**
  * vsftpd: plain and AUTH TLS; it has no MLSD.
  *
- * @param options - `tls`: a certificate as {@link writeCertificate} gives; `implicit`; `requireReuse`; `requireTls`; `extra`: further settings.
+ * @param options - `tls`: a certificate as {@link writeCertificate} gives; `implicit`; `requireReuse`; `requireTls`; `extra`: further settings; `host`: where it
+ * listens, if not on 127.0.0.1.
  */
-export async function startVsftpd({ folder, ...options }) {
+export async function startVsftpd({ folder, host, ...options }) {
   const port = await freePort()
   // PAM is its only way to users that the system does not know, and reads its services in one place alone.
   const service = `entreat-vsftpd-${process.pid}-${port}`
@@ -168,7 +169,7 @@ export async function startVsftpd({ folder, ...options }) {
   const file = join(folder, 'conf', `vsftpd-${port}.conf`)
   const settings = Object.entries(vsftpdSettings({ folder, port, service, ...options }))
   writeFileSync(file, settings.map(([name, value]) => `${name}=${value}\n`).join(''))
-  const server = await start(program('/usr/sbin/vsftpd'), [file], port).catch((error) => {
+  const server = await start(program('/usr/sbin/vsftpd'), [file], port, host).catch((error) => {
     rmSync(pam, { force: true })
     throw error
   })
@@ -182,7 +183,7 @@ export async function startVsftpd({ folder, ...options }) {
 function vsftpdSettings({ folder, port, service, tls = null, extra = {}, ...wanted }) {
   return {
     listen: 'YES',
-    listen_address: '127.0.0.1',
+    ...(extra.listen_ipv6 === 'YES' ? {} : { listen_address: '127.0.0.1' }),
     listen_port: port,
     background: 'NO',
     anonymous_enable: 'YES',

@@ -1,4 +1,4 @@
-import { ChunkedEncodingError } from '@entreat/core'
+import { ChunkedEncodingError, ReadTimeout } from '@entreat/core'
 import type { ConnectionPool } from './connection-pool.ts'
 import { failure } from './failures.ts'
 import type { FTPConnection } from './protocol/ftp-connection.ts'
@@ -81,11 +81,14 @@ export class FTPExchange {
   /**
    * The reply that ends a transfer whose data has ended.
    *
-   * @throws what went wrong with the control connection.
+   * @throws ReadTimeout, and what went wrong with the control connection.
    */
   completion(transfer: Transfer): Promise<Reply> {
     const { read } = this.task.options.timeout
-    const late = (): Error => new Error(`the server did not confirm the transfer within timeout.read = ${read} ms`)
+    const late = (): Error => {
+      const message = `${describeTask(this.task)}: the server did not confirm the transfer within timeout.read = ${read} ms`
+      return new ReadTimeout(message, { ...this.task })
+    }
     return within(transfer.completion, read, late)
   }
 }

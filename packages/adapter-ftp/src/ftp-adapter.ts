@@ -5,6 +5,7 @@ import {
   InvalidURL,
   type PreparedRequest,
   type ResolvedLimits,
+  resolveLimits,
   type Response,
   tlsIdentity,
   TransportAdapter,
@@ -150,7 +151,7 @@ function described(error: unknown, task: Task, { password }: Credentials): unkno
 }
 
 function limitsOf({ limits }: FTPSettings, options: TransportOptions): ResolvedLimits {
-  return { ...options.limits, ...limits }
+  return resolveLimits(limits, options.limits)
 }
 
 /** The path that `Destination` names. @throws InvalidHeader without one, or for another server. */

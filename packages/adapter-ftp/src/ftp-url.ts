@@ -1,7 +1,7 @@
 import { InvalidURL, type PreparedRequest, redactUrl } from '@entreat/core'
 
 /** How a transfer represents its bytes: `a` text with line ends of the network, `i` as they are, `d` a list of names. */
-export type TransferType = 'a' | 'i' | 'd'
+type TransferType = 'a' | 'i' | 'd'
 
 /** An FTP URL, taken apart (RFC 1738 section 3.2). */
 export interface FTPUrl {
@@ -23,7 +23,7 @@ const SLASH = 0x2f
 const DEFAULT_PORTS = { ftp: 21, ftps: 990 }
 
 /** Whether a URL's scheme is ours. */
-export function isFTPScheme(scheme: string): scheme is FTPUrl['scheme'] {
+function isFTPScheme(scheme: string): scheme is FTPUrl['scheme'] {
   return scheme === 'ftp' || scheme === 'ftps'
 }
 

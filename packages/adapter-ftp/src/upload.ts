@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises'
 import type { Socket } from 'node:net'
-import { WriteTimeout } from '@entreat/core'
+import { ReadTimeout, WriteTimeout } from '@entreat/core'
 import type { FTPExchange } from './exchange.ts'
 import { isRefused, type Reply } from './protocol/reply.ts'
 import { Refusal } from './protocol/refusal.ts'
@@ -151,6 +151,10 @@ async function explained(exchange: FTPExchange, transfer: Transfer, verb: string
   if (error instanceof BodyFailure || error instanceof WriteTimeout || signal?.aborted === true) {
     exchange.abandon(transfer)
     return error instanceof BodyFailure ? error : exchange.describe(error)
+  }
+  if (error instanceof ReadTimeout) {
+    exchange.fail(error)
+    return error
   }
   transfer.data.reset()
   const reply = await within(transfer.completion, EXPLANATION_MS, () => new Error('no reply')).catch(() => null)

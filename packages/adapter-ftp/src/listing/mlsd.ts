@@ -10,8 +10,8 @@ export function parseMlsd(text: string): FTPEntry[] {
   return entries
 }
 
-/** Reads one line of MLSD or MLST: `fact=value;fact=value; name`. */
-export function parseMlsdLine(line: string): FTPEntry | null {
+/** Reads one line: `fact=value;fact=value; name`. */
+function parseMlsdLine(line: string): FTPEntry | null {
   const space = line.indexOf(' ')
   const name = line.slice(space + 1)
   if (space === -1 || name === '') return null

@@ -106,7 +106,12 @@ test('data that is whole is an error all the same where the server says that it 
 test('a server that never confirms a transfer is waited for no longer than timeout.read', async () => {
   await using server = await HostileServer.start()
   server.data = Buffer.alloc(100)
-  expect((await failureOf(open({}, 200).get(`${server.url}/a`))).message).toContain('did not confirm')
+  server.answers['STOR'] = '150 send\r\n'
+  for (const method of ['GET', 'PUT']) {
+    const error = await failureOf(open({}, 200).request(method, `${server.url}/a`))
+    expect(error).toBeInstanceOf(ReadTimeout)
+    expect(error.message).toContain('did not confirm')
+  }
 })
 
 test.each(['connect', 'USER', 'PASS', 'FEAT', 'TYPE', 'SIZE', 'EPSV', 'RETR'])(

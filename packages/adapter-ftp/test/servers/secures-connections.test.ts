@@ -106,6 +106,15 @@ test('a server that wants a client certificate gets it', async () => {
   }
 })
 
+test('active mode is secured as well, and its data connections too', async () => {
+  const session = open({ ftp: { mode: 'active' } })
+  for (const name of ['vsftpd, AUTH TLS, session reuse required', 'ProFTPD, AUTH TLS', 'Pure-FTPd, AUTH TLS']) {
+    const url = urls[name]
+    await session.stor(`${url}/active.txt`, 'sent')
+    expect((await session.get(`${url}/active.txt`)).text).toBe('sent')
+  }
+})
+
 test('a server without TLS is refused, and told neither user nor password', async () => {
   const error = await open()
     .get(`${urls['plain']}/small.txt`)

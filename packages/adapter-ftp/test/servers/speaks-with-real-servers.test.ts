@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -258,6 +259,17 @@ test('user and password may come with the URL, and may hold a colon', async () =
   expect((await session.get(`${wrong}/small.txt`)).statusCode).toBe(401)
 })
 
+test('a server with an IPv6 address is spoken to as any other', async (context) => {
+  const extra = { listen: 'NO', listen_ipv6: 'YES', listen_address6: '::1' }
+  const server = await (lab as Lab).vsftpd({ extra, host: '::1' }).catch(() => null)
+  if (server === null) return context.skip('the machine has no IPv6 loopback')
+  const session = open()
+  expect((await session.get(`ftp://[::1]:${server.port}/small.txt`)).text).toBe('hello ftp\n')
+  const active = ftpSession({ auth: credentials, trustEnv: false, ftp: { mode: 'active' } })
+  sessions.push(active)
+  expect((await active.get(`ftp://[::1]:${server.port}/small.txt`)).text).toBe('hello ftp\n')
+})
+
 test('a full disk is a 507', async () => {
   const session = open()
   const response = await session.put(`${urls['Pure-FTPd']}/too-large.bin`, { data: Buffer.alloc(16 * 1024 * 1024) })
@@ -267,7 +279,7 @@ test('a full disk is a 507', async () => {
 
 test('a listing of 10,000 entries comes whole', async () => {
   mkdirSync(home('crowd'))
-  for (let index = 0; index < 10_000; index++) writeFileSync(home(`crowd/file ${index}.txt`), '')
+  execFileSync('sh', ['-c', "seq -f 'file %g.txt' 0 9999 | tr '\\n' '\\0' | xargs -0 touch"], { cwd: home('crowd') })
   const session = open()
   for (const name of ['vsftpd', 'ProFTPD']) {
     const entries = await session.entries(`${urls[name]}/crowd/`)

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 export type Answer = string | ((socket: Socket) => void | Promise<void>)
 
 /** Answers that let a client come as far as RETR, with a data connection to `dataPort`. */
-export function politeAnswers(dataPort: number): Record<string, Answer> {
+function politeAnswers(dataPort: number): Record<string, Answer> {
   return {
     connect: '220 hello\r\n',
     USER: '331 and?\r\n',

@@ -41,6 +41,7 @@ interface Servers {
     requireReuse?: boolean
     requireTls?: boolean
     extra?: Record<string, string | number>
+    host?: string
   }): Promise<Started>
   startProftpd(options: Folder & { tls: CertificateFiles }): Promise<Proftpd>
   startPureftpd(options: Folder & { tls?: CertificateFiles; quotaMegabytes?: number }): Promise<Started>
@@ -83,6 +84,7 @@ export class Lab {
       requireReuse?: boolean
       requireTls?: boolean
       extra?: Record<string, string | number>
+      host?: string
     } = {},
   ): Promise<Started> {
     return this.#keep(await lab.startVsftpd({ folder: this.#folder.folder, tls: this.#certificate, ...options }))
