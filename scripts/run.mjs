@@ -1,6 +1,6 @@
 // `npm start`, `npm test` and `pnpm build`: install what is missing, build, then run the tour or the tests.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { install, root, run, runMain, ScriptError, workspaceFolders } from './install.mjs'
 
@@ -12,7 +12,10 @@ async function main([command, ...args]) {
     throw new ScriptError('Usage: node scripts/run.mjs start|test|build [arguments]')
   }
   install()
-  if (command === 'test' && inCI) installDebianPackages()
+  if (command === 'test' && inCI) {
+    installDebianPackages()
+    unpackDebianPackages()
+  }
   build()
   if (command === 'build') return 0
   return command === 'start' ? startTour(args) : runTests(args)
@@ -34,11 +37,10 @@ function startTour(args) {
 
 /** In CI no test may be skipped, so what the tests need is installed; elsewhere they use what they find. */
 function installDebianPackages() {
-  const list = join(root, 'lab', 'debian-packages.txt')
-  const names = readFileSync(list, 'utf8')
-    .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter(Boolean)
+  installAll(namesIn('debian-packages.txt'), 'lab/debian-packages.txt')
+}
+
+function installAll(names, list) {
   const missing = names.filter((name) => !isInstalled(name))
   if (missing.length === 0) return
   console.log(`Installing Debian packages: ${missing.join(' ')}…`)
@@ -49,10 +51,41 @@ function installDebianPackages() {
   const code = run(command, [...prefix, 'install', '-y', '-qq', '--no-install-recommends', ...missing])
   if (code === 0) return
   throw new ScriptError(
-    `Cannot install the Debian packages ${missing.join(', ')} (lab/debian-packages.txt): apt-get ended with code ${code}.\n` +
+    `Cannot install the Debian packages ${missing.join(', ')} (${list}): apt-get ended with code ${code}.\n` +
       'With CI=true they are required: run on Debian or Ubuntu as root, or with sudo that asks no password.\n' +
       'Without CI=true the tests that need them are skipped.',
   )
+}
+
+function namesIn(list) {
+  const lines = readFileSync(join(root, 'lab', list), 'utf8').split('\n')
+  return lines.map((line) => line.replace(/#.*/, '').trim()).filter(Boolean)
+}
+
+/** Packages that cannot be installed beside others are unpacked where the tests look for them. */
+function unpackDebianPackages() {
+  const target = join(root, '.cache', 'debian-root')
+  const done = join(target, '.unpacked')
+  const missing = namesIn('unpacked-debian-packages.txt').filter((name) => !existsSync(join(done, name)))
+  if (missing.length === 0) return
+  console.log(`Unpacking Debian packages: ${missing.join(' ')}…`)
+  const folder = join(root, '.cache', 'debs')
+  rmSync(folder, { recursive: true, force: true })
+  for (const needed of [folder, done]) mkdirSync(needed, { recursive: true })
+  const download = spawnSync('apt-get', ['download', '-qq', ...missing], { cwd: folder, stdio: 'inherit' })
+  const files = readdirSync(folder)
+  installAll([...new Set(files.flatMap((file) => librariesOf(join(folder, file))))], 'lab/unpacked-debian-packages.txt')
+  const isUnpacked = files.every((file) => spawnSync('dpkg', ['-x', join(folder, file), target]).status === 0)
+  if (download.status !== 0 || files.length < missing.length || !isUnpacked)
+    throw new ScriptError(`Cannot unpack the Debian packages ${missing.join(', ')} (lab/unpacked-debian-packages.txt).`)
+  for (const name of missing) writeFileSync(join(done, name), '')
+}
+
+/** The libraries that a package depends on; of alternatives the first. */
+function librariesOf(file) {
+  const { stdout } = spawnSync('dpkg-deb', ['-f', file, 'Depends'], { encoding: 'utf8' })
+  const names = stdout.split(',').map((dependency) => dependency.trim().split(/[ :(|]/, 1)[0])
+  return names.filter((name) => name.startsWith('lib'))
 }
 
 function isInstalled(name) {

@@ -13,6 +13,10 @@ export type { TestServerOptions } from './test-server.ts'
 export { TestServer } from './test-server.ts'
 export type { TestProxyOptions } from './test-proxy.ts'
 export { TestProxy } from './test-proxy.ts'
+export { type SocksRequest, TestSocksProxy, type TestSocksProxyOptions } from './test-socks-proxy.ts'
+export type { FTPCommand, FTPConversation, FTPIntercept } from './ftp/ftp-conversation.ts'
+export type { FTPFiles, FTPNode } from './ftp/ftp-files.ts'
+export { TestFTPServer, type TestFTPServerOptions } from './ftp/test-ftp-server.ts'
 export { adapterSuite, type AdapterSuiteOptions } from './suite/adapter-suite.ts'
 export type {
   AdapterCapabilities,

@@ -1,0 +1,8 @@
+export type { DirectoryProgress, DirectoryTransferOptions, DirectoryTransferResult } from './directory-transfer.ts'
+export type { FileTransferOptions, TransferProgress, TransferResult, UploadOptions } from './file-transfer.ts'
+export { FTPAdapter } from './ftp-adapter.ts'
+export { FTPResponse, type FTPResponseInit } from './ftp-response.ts'
+export { FTPSession, ftpSession, type FTPSessionOptions } from './ftp-session.ts'
+export type { FTPEntry } from './listing/entry.ts'
+export type { FTPAdapterOptions } from './options.ts'
+export type { Reply } from './protocol/reply.ts'
