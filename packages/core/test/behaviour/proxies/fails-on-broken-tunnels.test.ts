@@ -136,18 +136,21 @@ describe('a proxy for an https request', () => {
   it('whose tunnel ends inside a response leaves the Session usable', async () => {
     await using origin = await RawServer.start(() => 'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nsome', { tls: true })
     const { connect } = await import('node:net')
+    let cut = (): void => {}
     await using proxy = await RawServer.start(() => {}, {
       onConnection: (socket) => {
+        cut = () => void socket.destroy()
         socket.once('data', () => {
           socket.write('HTTP/1.1 200 OK\r\n\r\n')
           const upstream = connect(origin.port, '127.0.0.1')
           upstream.pipe(socket).pipe(upstream)
           upstream.on('error', () => {})
-          setTimeout(() => socket.destroy(), 100)
         })
       },
     })
-    const error = await within(3000, failure(session.get(`${origin.url}/`, { proxies: { all: proxy.url } })))
+    const response = await session.get(`${origin.url}/`, { proxies: { all: proxy.url }, stream: true })
+    cut()
+    const error = await within(3000, failure(response.read()))
     expect(error.code).toBe('ERR_BODY_TRUNCATED')
     expect((await session.get(`${server.httpsUrl}/get`)).statusCode).toBe(200)
   })

@@ -1,11 +1,10 @@
 import { type Address, ConnectionError, openSocket, type Proxy, ProxyError, type SocketNeeds } from '@entreat/core'
-import { TestProxy } from '@entreat/testkit'
+import { TestProxy, TestSocksProxy } from '@entreat/testkit'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { failure, rejection, within } from '../support/failure.ts'
 import { RawServer } from '../support/raw-server.ts'
-import { SocksServer } from '../support/socks-server.ts'
 import { optionsFor, prepared } from '../support/transport-options.ts'
 
 /** Greets who connects, as servers of other protocols do. */
@@ -47,7 +46,7 @@ it('connects through a tunnel to another place than the request names', async ()
 })
 
 it('connects through SOCKS', async () => {
-  await using proxy = await SocksServer.start()
+  await using proxy = await TestSocksProxy.start()
   expect(await greeting(proxyAt('socks5h', proxy.port))).toBe('220 hello')
 })
 
