@@ -1,5 +1,12 @@
-import { type AuthContext, type Connection, type PreparedRequest, type Response, UsageError } from '@entreat/core'
-import { serverEndPoint } from './channel-bindings.ts'
+import {
+  type AuthContext,
+  type Connection,
+  isLoopbackHost,
+  type PreparedRequest,
+  type Response,
+  serverEndPoint,
+  UsageError,
+} from '@entreat/core'
 import { KerberosError } from './errors.ts'
 import { meansNoKerberos } from './gss-failure.ts'
 import type { Handshake } from './handshake.ts'
@@ -212,7 +219,7 @@ export class NegotiateExchange {
   /** A ticket that is handed on can be read by whoever has the session key; but the request that it is for can be changed by anybody on the way. */
   #refuseOpenDelegation(): void {
     const { protocol, hostname } = new URL(this.#context.recipientOrigin)
-    if (!this.#delegates() || protocol === 'https:' || isLoopback(hostname)) return
+    if (!this.#delegates() || protocol === 'https:' || isLoopbackHost(hostname)) return
     throw new UsageError(
       `Kerberos does not delegate to ${this.#context.recipientOrigin} in plain text. Use https, or leave \`delegate\` off`,
     )
@@ -229,8 +236,4 @@ export class NegotiateExchange {
       throw this.#initiator.explain(error, this.#request, this.#context, response)
     }
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
