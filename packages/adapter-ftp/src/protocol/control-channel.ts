@@ -154,12 +154,24 @@ export class ControlChannel {
     this.#letGo = this.#listen(this.#socket)
   }
 
-  /** Ends the channel; who waits gets the error. */
+  /** Says good-bye and ends the channel, without waiting for the answer. */
+  quit(): void {
+    if (this.isClosed) return
+    this.write('QUIT')
+    this.#close(new Error('the control connection was closed'))
+    this.#socket.destroySoon()
+  }
+
+  /** Ends the channel at once; who waits gets the error. */
   destroy(error: unknown = new Error('the control connection was closed')): void {
     if (this.#failure !== null) return
+    this.#close(error)
+    this.#socket.destroy()
+  }
+
+  #close(error: unknown): void {
     this.#failure = error
     this.#settle()?.reject(error)
-    this.#socket.destroy()
     this.#onClosed()
   }
 }

@@ -90,10 +90,19 @@ export class FTPConnection {
     this.#type = type
   }
 
-  /** Goes back to the login directory, which relative paths start from. */
+  /**
+   * Goes back to the login directory, which relative paths start from.
+   *
+   * @throws ConnectionError where the server has not said what that is, or lets nobody back: on another connection everything is as it was.
+   */
   async goHome(task: Task): Promise<void> {
     if (!this.#isAway) return
-    await this.must(task, 'CWD', this.#home as Buffer)
+    const reply = this.#home === null ? null : await this.command(task, 'CWD', this.#home)
+    if (reply === null || isRefused(reply)) {
+      const error = new ConnectionError('the connection is in another directory and finds no way back')
+      this.channel.destroy(error)
+      throw error
+    }
     this.#isAway = false
   }
 
@@ -111,11 +120,10 @@ export class FTPConnection {
   }
 
   /** RFC 959 appendix II: the path is quoted, quotes in it are doubled. */
-  async #askWhere(task: Task): Promise<Buffer> {
-    const reply = await this.must(task, 'PWD')
+  async #askWhere(task: Task): Promise<Buffer | null> {
+    const reply = await this.command(task, 'PWD')
     const [, quoted] = /"((?:[^"]|"")*)"/.exec(reply.lines.join('\n')) ?? []
-    if (quoted === undefined) throw new ConnectionError('the reply to PWD names no directory')
-    return Buffer.from(quoted.replaceAll('""', '"'))
+    return quoted === undefined || isRefused(reply) ? null : Buffer.from(quoted.replaceAll('""', '"'))
   }
 
   /**
@@ -273,8 +281,7 @@ export class FTPConnection {
 
   /** Says good-bye without waiting for the answer. */
   quit(): void {
-    if (!this.isClosed) this.channel.write('QUIT')
-    this.destroy()
+    this.channel.quit()
   }
 
   destroy(error?: unknown): void {

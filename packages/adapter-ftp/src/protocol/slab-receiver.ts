@@ -1,5 +1,5 @@
 /** Bytes that are taken from the system at once, at most. */
-const SLAB_BYTES = 1024 * 1024
+const SLAB_BYTES = 512 * 1024
 /** Less room than this is not worth another read. */
 const LEAST_ROOM = 64 * 1024
 

@@ -27,6 +27,13 @@ export async function listDirectory(context: VerbContext, verb: ListVerb | null)
     const entered = await connection.enter(task, url.name)
     if (isRefused(entered)) throw new Refusal('CWD', entered)
   }
+  return listHere(context, verb)
+}
+
+/** Lists the directory that the connection is in. */
+export async function listHere(context: VerbContext, verb: ListVerb | null): Promise<Response> {
+  const { exchange } = context
+  const { task } = exchange
   const begun = await begin(context, verb)
   if (begun === null) return listing(context, verb ?? 'LIST', Buffer.alloc(0))
   task.responseStarted = true

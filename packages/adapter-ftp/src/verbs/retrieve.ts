@@ -8,7 +8,7 @@ import { Refusal } from '../protocol/refusal.ts'
 import { isRefused, type Reply, replyText } from '../protocol/reply.ts'
 import type { Transfer } from '../protocol/transfer.ts'
 import { type ByteRange, parseRange } from '../range.ts'
-import { listDirectory } from './list.ts'
+import { listDirectory, listHere } from './list.ts'
 import type { VerbContext } from './verb.ts'
 
 const UNSUPPORTED: ReadonlySet<number> = new Set([500, 502, 504])
@@ -25,7 +25,7 @@ export async function retrieve(context: VerbContext): Promise<Response> {
     // It is not there, or it is a directory: servers say both in the same words.
     const entered = await exchange.connection.enter(exchange.task, url.name)
     if (isRefused(entered)) throw error
-    return listDirectory(context, null)
+    return listHere(context, null)
   }
 }
 

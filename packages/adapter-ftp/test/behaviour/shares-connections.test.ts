@@ -178,6 +178,33 @@ test('no listener stays on a signal that many requests share', async () => {
   expect(warnings).toEqual([])
 })
 
+test('a listing in between changes nothing for relative names, whatever the server says of directories', async () => {
+  for (const answer of [null, '502 Unknown', '257 no quotes', '257 "/gone" is it']) {
+    const intercept: TestFTPServerOptions['intercept'] = ({ verb }, conversation) => {
+      if (verb !== 'PWD' || answer === null) return false
+      conversation.reply(answer)
+      return true
+    }
+    const server = await start({ intercept })
+    server.files.write('/dir/a.txt', 'another')
+    const session = open()
+    for (let count = 0; count < 3; count++) {
+      expect(await session.nlst(`${server.url}/dir/`)).toEqual(['a.txt'])
+      expect((await session.get(`${server.url}/a.txt`)).text).toBe('content')
+      expect((await session.get(`${server.url}/dir`)).json()).toHaveLength(1)
+    }
+    expect(server.connectionCount).toBe(answer === null ? 1 : 6)
+  }
+})
+
+test('who leaves says good-bye', async () => {
+  const server = await start()
+  const session = open({ limits: { idleMs: 30 } })
+  await session.get(`${server.url}/a.txt`)
+  await until(() => server.openConnections === 0)
+  expect(server.commands.at(-1)?.verb).toBe('QUIT')
+})
+
 test('closing the session ends what runs, and what it leaves can be used again', async () => {
   const server = await start()
   server.files.write('/large.bin', seededBytes(8_000_000, 1))

@@ -1,4 +1,5 @@
-import { createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { type FTPAdapterOptions, type FTPResponse, type FTPSession, ftpSession } from '@entreat/adapter-ftp'
 import {
@@ -10,6 +11,7 @@ import {
   RequestException,
   SSLError,
 } from '@entreat/core'
+import { TestFTPServer, testCertificates } from '@entreat/testkit'
 import { HostileServer } from '../support/hostile-server.ts'
 
 const sessions: FTPSession[] = []
@@ -210,6 +212,32 @@ test.each([
   expect(server.lines).toEqual(['AUTH TLS'])
 })
 
+test('a data connection with a certificate that nobody vouches for is not used', async () => {
+  const { untrustedClient, ca } = testCertificates()
+  let received = 0
+  const evil = createTlsServer(
+    untrustedClient,
+    (socket) => void socket.on('data', (piece: Buffer) => (received += piece.length)),
+  )
+  await new Promise<void>((resolve) => void evil.listen(0, '127.0.0.1', resolve))
+  const server = await TestFTPServer.start({
+    intercept: ({ verb }, conversation) => {
+      if (verb === 'EPSV') conversation.reply(`229 ok (|||${(evil.address() as AddressInfo).port}|)`)
+      if (verb === 'RETR' || verb === 'STOR') conversation.reply('150 go on')
+      return ['EPSV', 'RETR', 'STOR'].includes(verb)
+    },
+  })
+  for (const session of [open({ explicitTls: true }), open()]) {
+    session.verify = ca
+    const url = session === sessions[0] ? server.url : server.ftpsUrl
+    expect(await failureOf(session.get(`${url}/a`))).toBeInstanceOf(SSLError)
+    expect(await failureOf(session.stor(`${url}/a`, 'secret'))).toBeInstanceOf(SSLError)
+  }
+  expect(received).toBe(0)
+  await server.close()
+  await new Promise((resolve) => evil.close(resolve))
+})
+
 test('something said on an idle connection ends it: it is not taken for the next reply', async () => {
   await using server = await HostileServer.start()
   server.data = Buffer.alloc(100)
@@ -285,13 +313,21 @@ test('an endless listing is cut off at limits.decodedBytes', async () => {
 })
 
 test('an aborted request leaves at every step: its reason is what the call rejects with, and no connection stays', async () => {
-  for (const verb of ['connect', 'USER', 'PASS', 'FEAT', 'TYPE', 'SIZE', 'EPSV', 'RETR']) {
+  const steps = ['connect', 'USER', 'PASS', 'FEAT', 'TYPE', 'SIZE', 'EPSV', 'RETR', 'STOR', 'RNFR', 'RNTO']
+  for (const verb of steps) {
     await using server = await HostileServer.start()
     const controller = new AbortController()
     const reason = new Error(`aborted at ${verb}`)
+    server.answers['STOR'] = '150 send\r\n226 done\r\n'
+    server.answers['RNFR'] = '350 and?\r\n'
     server.answers[verb] = () => controller.abort(reason)
     const session = open()
-    await expect(session.get(`${server.url}/a`, { signal: controller.signal })).rejects.toBe(reason)
+    const { signal } = controller
+    const isUpload = ['STOR', 'RNFR', 'RNTO'].includes(verb)
+    const sent = isUpload
+      ? session.stor(`${server.url}/a`, 'content', { signal, atomic: true })
+      : session.get(`${server.url}/a`, { signal })
+    await expect(sent).rejects.toBe(reason)
     await session.close()
     for (let turn = 0; server.openConnections > 0 && turn < 1000; turn++) await new Promise(setImmediate)
     expect([verb, server.openConnections]).toEqual([verb, 0])

@@ -43,7 +43,7 @@ export class HostileServer {
     dataServer.on('connection', (socket: Socket) => {
       this.dataConnections++
       this.#track(socket)
-      if (this.data !== null) socket.end(this.data)
+      if (this.data !== null) socket.resume().end(this.data)
     })
   }
 
