@@ -1,0 +1,22 @@
+export {
+  AuthorizationResponseError,
+  DeviceFlowError,
+  type ErrorAnswer,
+  type ErrorAnswerOptions,
+  IDTokenError,
+  InsecureTransportError,
+  InvalidGrantError,
+  IssuerMismatchError,
+  LockLostError,
+  MetadataError,
+  OAuth1SignatureError,
+  OAuth1TokenError,
+  OAuthError,
+  ReauthorizationRequiredError,
+  StateMismatchError,
+  TokenRequestError,
+  type TokenRequestErrorOptions,
+  type TokenRequestOutcome,
+  TokenStoreError,
+} from './errors.ts'
+export { Token, type TokenData } from './token.ts'
