@@ -68,4 +68,9 @@ export type {
   SignatureMethod,
   SignatureMethodName,
 } from './oauth1/signature-method.ts'
+export { FileTokenStore, type FileTokenStoreOptions } from './token-store/file-token-store.ts'
+export { MemoryTokenStore } from './token-store/memory-token-store.ts'
+export type { EvalArguments, RedisClient } from './token-store/redis-commands.ts'
+export { RedisTokenStore, type RedisTokenStoreOptions } from './token-store/redis-token-store.ts'
+export type { EncryptionKey } from './token-store/token-seal.ts'
 export type { LockOptions, SaveCondition, TokenLock, TokenStore } from './token-store/token-store.ts'

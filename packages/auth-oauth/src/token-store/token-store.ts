@@ -14,7 +14,10 @@ export interface TokenLock {
    * @throws LockLostError if another process may hold it now.
    */
   assertHeld(): void
-  /** Lets the next one in. May be called again, and after the lock was lost; never takes another holder's lock away. */
+  /**
+   * Lets the next one in. May be called again, and after the lock was lost; never takes another holder's lock away. Never rejects: a lock that cannot be given
+   * back ends by itself.
+   */
   release(): Promise<void>
 }
 

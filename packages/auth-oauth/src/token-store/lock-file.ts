@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto'
+import { open, rm, stat } from 'node:fs/promises'
+import { HeldLock, type LockMedium } from './held-lock.ts'
+import { PollingPause } from './key-queue.ts'
+import { attempt, openIfThere } from './private-directory.ts'
+
+/** Who holds the lock, as the file says. */
+interface Holder {
+  /** Random, so that a lock is never taken for another of the same process. */
+  readonly owner: string
+  readonly fence: number
+  readonly ttlMs: number
+  /** When it was confirmed last, by the clock of its holder. */
+  readonly confirmedMs: number
+}
+
+/** What {@link LockFile.acquire} needs to know. */
+export interface AcquireOptions {
+  readonly ttlMs: number
+  /** The new fence is larger. */
+  readonly fenceAbove: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A lock, and how to make sure of it. */
+export interface FileLock {
+  readonly lock: HeldLock
+  /** Whether the file says so, now. */
+  isOurs(): Promise<boolean>
+}
+
+const LONGEST_PAUSE_MS = 100
+/** A process that removes a lock needs microseconds: after this long it is dead. */
+const REMOVAL_TAKES_MS = 60_000
+
+/**
+ * A lock that is a file: who creates it holds it, and touches it until it is removed.
+ *
+ * A holder that died stops touching it. Who finds it untouched for its lifetime removes it, by rules that let only one do so:
+ * 1. Before a lock is removed, by its holder too, a file named after its owner is created. Only who creates that may go on.
+ * 2. Then the lock is read once more, and removed if it is still that owner's.
+ */
+export class LockFile {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /**
+   * Waits for the lock.
+   *
+   * @throws TokenStoreError; the signal's reason.
+   */
+  acquire({ ttlMs, fenceAbove, signal }: AcquireOptions): Promise<FileLock> {
+    return attempt(`lock ${this.#path}`, async () => {
+      const pause = new PollingPause(LONGEST_PAUSE_MS)
+      const watch = new StaleWatch()
+      let fence = fenceAbove
+      for (;;) {
+        signal?.throwIfAborted()
+        const askedAt = performance.now()
+        const owner = randomBytes(16).toString('hex')
+        const mine = { owner, fence: fence + 1, ttlMs }
+        if (await this.#create(mine)) return this.#hold(mine, askedAt)
+        const holder = await this.#read(ttlMs)
+        if (holder === null) continue
+        fence = Math.max(fence, holder.fence)
+        if (!watch.isStale(holder) || !(await this.#remove(holder.owner))) await pause.next(signal)
+      }
+    }).catch((error: unknown) => {
+      signal?.throwIfAborted()
+      throw error
+    })
+  }
+
+  #hold(mine: Omit<Holder, 'confirmedMs'>, askedAt: number): FileLock {
+    const isOurs = async (): Promise<boolean> => (await this.#read(mine.ttlMs))?.owner === mine.owner
+    const medium: LockMedium = {
+      what: this.#path,
+      fence: mine.fence,
+      ttlMs: mine.ttlMs,
+      confirm: () => this.#touch(mine.owner),
+      giveBack: async () => void (await this.#remove(mine.owner)),
+    }
+    return { lock: new HeldLock(medium, askedAt), isOurs }
+  }
+
+  /** @returns whether the file is ours now. */
+  async #create(mine: Omit<Holder, 'confirmedMs'>): Promise<boolean> {
+    const file = await open(this.#path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return null
+      throw error
+    })
+    if (file === null) return false
+    try {
+      await file.writeFile(JSON.stringify(mine))
+      // Whoever was suspended between the two was taken for dead.
+      const [own, there] = [await file.stat(), await stat(this.#path).catch(() => null)]
+      return own.ino === there?.ino
+    } catch (error) {
+      await rm(this.#path, { force: true })
+      throw error
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** @param ttlMs - for a file that does not say. */
+  async #read(ttlMs: number): Promise<Holder | null> {
+    const file = await openIfThere(this.#path, 'r')
+    if (file === null) return null
+    try {
+      const { ino, mtimeMs } = await file.stat()
+      const unknown = { owner: `inode-${ino}`, fence: 0, ttlMs, confirmedMs: mtimeMs }
+      return { ...unknown, ...readHolder(await file.readFile('utf8')), confirmedMs: mtimeMs }
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #touch(owner: string): Promise<boolean> {
+    const file = await openIfThere(this.#path, 'r+')
+    if (file === null) return false
+    try {
+      if (readHolder(await file.readFile('utf8'))?.owner !== owner) return false
+      const now = new Date()
+      await file.utimes(now, now)
+      return true
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Removes the lock if it is this owner's. @returns `false` if somebody else is about to. */
+  async #remove(owner: string): Promise<boolean> {
+    const claim = `${this.#path}.${owner}.removal`
+    const file = await open(claim, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return null
+      throw error
+    })
+    if (file === null) {
+      const since = (await stat(claim).catch(() => null))?.mtimeMs
+      if (since !== undefined && Date.now() - since > REMOVAL_TAKES_MS) await rm(claim, { force: true })
+      return false
+    }
+    try {
+      await file.close()
+      if ((await this.#read(0))?.owner === owner) await rm(this.#path, { force: true })
+      return true
+    } finally {
+      await rm(claim, { force: true })
+    }
+  }
+}
+
+/** What a lock file says; `null` if its writer has not come to it yet. */
+function readHolder(text: string): Pick<Holder, 'owner' | 'fence' | 'ttlMs'> | null {
+  try {
+    const { owner, fence, ttlMs } = JSON.parse(text) as Partial<Record<string, unknown>>
+    const isValid = typeof owner === 'string' && /^[0-9a-f]{32}$/.test(owner)
+    return isValid && isCount(fence) && isCount(ttlMs) ? { owner, fence, ttlMs } : null
+  } catch {
+    return null
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/**
+ * Tells a dead holder from a living one, whatever their clocks say: dead is who has not touched the file for its lifetime while we looked on, or for half of it
+ * if the file is older than its lifetime already. A living holder touches it three times in its life.
+ */
+class StaleWatch {
+  #seen = ''
+  #since = 0
+
+  isStale({ owner, ttlMs, confirmedMs }: Holder): boolean {
+    const now = performance.now()
+    const seen = `${owner} ${confirmedMs}`
+    if (seen !== this.#seen) {
+      this.#seen = seen
+      this.#since = now
+    }
+    const untouchedMs = now - this.#since
+    return untouchedMs >= ttlMs || (untouchedMs >= ttlMs / 2 && Date.now() - confirmedMs >= ttlMs)
+  }
+}
