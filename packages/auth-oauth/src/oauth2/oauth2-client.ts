@@ -102,7 +102,9 @@ export class OAuth2Client {
     const asking = new OAuth2Client({ ...own, metadata: {} })
     const allowsInsecure = asking.options.allowInsecure
     const metadata = await discoverServer(issuer, asking.server, { signal, allowsInsecure })
-    return new OAuth2Client({ ...own, metadata })
+    const client = new OAuth2Client({ ...own, metadata })
+    client.server.serverClock.follow(asking.server.serverClock)
+    return client
   }
 
   /** What a protected API says about itself, the issuers it trusts among it (RFC 9728). @throws MetadataError */

@@ -12,10 +12,15 @@ const NOTICEABLE_MS = 5_000
  */
 export class ServerClock {
   readonly #clock: Clock
-  readonly #offsets: PerOrigin<number> = new PerOrigin()
+  #offsets: PerOrigin<number> = new PerOrigin()
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** Takes over what another one has learned. */
+  follow(other: ServerClock): void {
+    this.#offsets = other.#offsets
   }
 
   /** Milliseconds since the epoch, as that server sees it. */

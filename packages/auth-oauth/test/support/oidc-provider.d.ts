@@ -24,9 +24,12 @@ declare module 'oidc-provider' {
     }
   }
 
-  export const errors: Readonly<Record<string, new (description?: string) => Error>>
+  export const errors: {
+    readonly InvalidGrant: new (description?: string) => Error
+    readonly InvalidTarget: new (description?: string) => Error
+  }
 
-  export default class Provider extends EventEmitter {
+  export class Provider extends EventEmitter {
     constructor(issuer: string, configuration: Readonly<Record<string, unknown>>)
     readonly AccessToken: Model
     readonly DeviceCode: Model

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { testCertificates } from '@entreat/testkit'
-import Provider, { errors, type GrantContext } from 'oidc-provider'
+import { errors, type GrantContext, Provider } from 'oidc-provider'
 import { oidcClients, TOKEN_EXCHANGE } from './oidc-clients.ts'
 
 /** How a server of a test differs from the usual one. */
@@ -91,7 +91,7 @@ export class OidcServer {
   async #exchange(context: GrantContext): Promise<void> {
     const { params, client } = context.oidc
     const subject = await this.provider.AccessToken.find(params['subject_token'] ?? '')
-    if (subject === undefined) throw new errors['InvalidGrant']!('subject token is not known')
+    if (subject === undefined) throw new errors.InvalidGrant('subject token is not known')
     const token = new this.provider.ClientCredentials({ client, scope: 'api:read' })
     context.body = {
       access_token: await token.save(),
@@ -129,7 +129,7 @@ function features(options: OidcServerOptions, ttl: number): Record<string, unkno
       defaultResource: () => undefined,
       useGrantedResource: () => true,
       getResourceServerInfo: (_: unknown, resource: string) => {
-        if (!resources.has(resource)) throw new errors['InvalidTarget']!()
+        if (!resources.has(resource)) throw new errors.InvalidTarget()
         return {
           scope: 'api:read api:write',
           audience: resource,
