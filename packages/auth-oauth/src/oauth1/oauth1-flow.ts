@@ -5,11 +5,11 @@ import { requireSecure } from '../oauth2/insecure-transport.ts'
 import { showServerText, showUrl } from '../redaction.ts'
 import { readOptions } from '../options.ts'
 import { OAuth1 } from './oauth1.ts'
-import { OAUTH1_OPTIONS, type OAuth1Options } from './oauth1-options.ts'
+import { type OAuth1Options, readOAuth1Options, SIGNING_OPTIONS, type TokenOptionName } from './oauth1-options.ts'
 import { OAuth1Token } from './oauth1-token.ts'
 
-/** What {@link OAuth1Options} says of requests with a token, and not of the token itself. */
-type SigningOptions = Omit<OAuth1Options, 'token' | 'tokenSecret' | 'verifier' | 'callback' | 'realm'>
+/** What {@link OAuth1Options} says of a client, and not of one token. */
+type SigningOptions = Omit<OAuth1Options, TokenOptionName>
 
 /** Options of `new OAuth1Flow()`: how to sign, and where. */
 export interface OAuth1FlowOptions extends SigningOptions {
@@ -74,7 +74,7 @@ export class OAuth1Flow {
     this.#allowUnconfirmedCallback = allowUnconfirmedCallback === true
     this.#signing = signing
     // Says what is wrong with the options now, not at the first request.
-    new OAuth1(this.#signing)
+    readOAuth1Options(this.#signing)
   }
 
   /**
@@ -159,8 +159,6 @@ export class OAuth1Flow {
     return { token: new OAuth1Token({ token, tokenSecret, extra: extraFields(fields) }), fields, response }
   }
 }
-
-const { token, tokenSecret, verifier, realm, ...SIGNING_OPTIONS } = OAUTH1_OPTIONS
 
 /** The names that `new OAuth1Flow()` knows. */
 const OAUTH1_FLOW_OPTIONS: Readonly<Record<keyof OAuth1FlowOptions, true>> = {

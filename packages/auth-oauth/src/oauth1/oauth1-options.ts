@@ -53,18 +53,16 @@ export interface OAuth1Options {
   readonly timestamp?: (() => number) | undefined
 }
 
-/** The names that `new OAuth1()` knows. */
-export const OAUTH1_OPTIONS: Readonly<Record<keyof OAuth1Options, true>> = {
+/** What belongs to one token or one leg, and not to how a client signs. */
+export type TokenOptionName = 'token' | 'tokenSecret' | 'realm' | 'callback' | 'verifier'
+
+/** The names of options that say how a client signs. */
+export const SIGNING_OPTIONS: Readonly<Record<Exclude<keyof OAuth1Options, TokenOptionName>, true>> = {
   clientKey: true,
   clientSecret: true,
-  token: true,
-  tokenSecret: true,
   signatureMethod: true,
   privateKey: true,
   placement: true,
-  realm: true,
-  callback: true,
-  verifier: true,
   bodyHash: true,
   version: true,
   origins: true,
@@ -73,6 +71,15 @@ export const OAUTH1_OPTIONS: Readonly<Record<keyof OAuth1Options, true>> = {
   allowPlaintextOverHttp: true,
   nonce: true,
   timestamp: true,
+}
+
+const OAUTH1_OPTIONS: Readonly<Record<keyof OAuth1Options, true>> = {
+  ...SIGNING_OPTIONS,
+  token: true,
+  tokenSecret: true,
+  realm: true,
+  callback: true,
+  verifier: true,
 }
 
 /** {@link OAuth1Options}, checked, defaults filled in. */

@@ -24,7 +24,7 @@ export function withoutOwnSignature(url: string, clientKey: string): string {
   if (!query.includes('oauth_signature=')) return url
   const pieces = query.split('&')
   const isOurs = (piece: string): boolean => {
-    const [[name = ''] = []] = encodedPairs(Buffer.from(piece))
+    const name = encodedPairs(Buffer.from(piece))[0]?.[0] ?? ''
     return OURS.has(name) || name === 'oauth_callback' || name === 'oauth_verifier'
   }
   const key = pieces.filter((piece) => piece.startsWith('oauth_consumer_key='))

@@ -94,7 +94,7 @@ export class FileTokenStore<Stored extends object = TokenData> implements TokenS
     try {
       await this.#directory.ready()
       const file = new LockFile(this.#directory.file(`${nameOf(key)}.lock`))
-      const held = await file.acquire({ ttlMs: life, fenceAbove: await this.#fence(key), signal })
+      const held = await file.acquire({ ttlMs: life, lastFence: () => this.#fence(key), signal })
       const lock = leavingAfter(held.lock, leave)
       this.#locks.set(lock, { key, held })
       return lock

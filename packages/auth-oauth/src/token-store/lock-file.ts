@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { HeldLock, type LockMedium } from './held-lock.ts'
 import { PollingPause } from './key-queue.ts'
 import { attempt, openIfThere } from './private-directory.ts'
@@ -17,8 +17,8 @@ interface Holder {
 /** What {@link LockFile.acquire} needs to know. */
 export interface AcquireOptions {
   readonly ttlMs: number
-  /** The new fence is larger. */
-  readonly fenceAbove: number
+  /** The fence of who saved last: asked while the lock is held, the new fence is larger. */
+  readonly lastFence: () => Promise<number>
   readonly signal?: AbortSignal | undefined
 }
 
@@ -52,20 +52,20 @@ export class LockFile {
    *
    * @throws TokenStoreError; the signal's reason.
    */
-  acquire({ ttlMs, fenceAbove, signal }: AcquireOptions): Promise<FileLock> {
+  acquire({ ttlMs, lastFence, signal }: AcquireOptions): Promise<FileLock> {
     return attempt(`lock ${this.#path}`, async () => {
       const pause = new PollingPause(LONGEST_PAUSE_MS)
       const watch = new StaleWatch()
-      let fence = fenceAbove
+      let overtaken = 0
       for (;;) {
         signal?.throwIfAborted()
         const askedAt = performance.now()
         const owner = randomBytes(16).toString('hex')
-        const mine = { owner, fence: fence + 1, ttlMs }
-        if (await this.#create(mine)) return this.#hold(mine, askedAt)
+        const fence = await this.#create(owner, ttlMs, async () => 1 + Math.max(overtaken, await lastFence()))
+        if (fence !== null) return this.#hold({ owner, fence, ttlMs }, askedAt)
         const holder = await this.#read(ttlMs)
         if (holder === null) continue
-        fence = Math.max(fence, holder.fence)
+        overtaken = Math.max(overtaken, holder.fence)
         if (!watch.isStale(holder) || !(await this.#remove(holder.owner))) await pause.next(signal)
       }
     }).catch((error: unknown) => {
@@ -86,24 +86,30 @@ export class LockFile {
     return { lock: new HeldLock(medium, askedAt), isOurs }
   }
 
-  /** @returns whether the file is ours now. */
-  async #create(mine: Omit<Holder, 'confirmedMs'>): Promise<boolean> {
+  /** @returns the fence, if the file is ours now. */
+  async #create(owner: string, ttlMs: number, nextFence: () => Promise<number>): Promise<number | null> {
     const file = await open(this.#path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') return null
       throw error
     })
-    if (file === null) return false
+    if (file === null) return null
     try {
-      await file.writeFile(JSON.stringify(mine))
-      // Whoever was suspended between the two was taken for dead.
-      const [own, there] = [await file.stat(), await stat(this.#path).catch(() => null)]
-      return own.ino === there?.ino
+      const fence = await nextFence()
+      await file.writeFile(JSON.stringify({ owner, fence, ttlMs }))
+      // Whoever was suspended until now was taken for dead.
+      return (await this.#isThere(file)) ? fence : null
     } catch (error) {
-      await rm(this.#path, { force: true })
+      if (await this.#isThere(file)) await rm(this.#path, { force: true })
       throw error
     } finally {
       await file.close()
     }
+  }
+
+  /** Whether the lock is still the file that was opened: as long as it is open, no other has its number. */
+  async #isThere(file: FileHandle): Promise<boolean> {
+    const [own, there] = [await file.stat(), await stat(this.#path).catch(() => null)]
+    return own.ino === there?.ino
   }
 
   /** @param ttlMs - for a file that does not say. */

@@ -105,7 +105,8 @@ export class RedisTokenStore<Stored extends object = TokenData> implements Token
   constructor(options: RedisTokenStoreOptions) {
     const own = readOptions(options, KNOWN, 'RedisTokenStore')
     this.#redis = new RedisCommands(own.client, own.evalArguments, milliseconds(own.timeoutMs ?? 5000, 'timeoutMs'))
-    this.#prefix = String(own.prefix ?? 'entreat:oauth:')
+    this.#prefix = own.prefix ?? 'entreat:oauth:'
+    if (typeof this.#prefix !== 'string') throw new UsageError('RedisTokenStore: prefix must be text')
     this.#seal = own.encryptionKey === undefined ? null : new TokenSeal(own.encryptionKey)
     this.#lockTtlMs = lockLifetime(own.lockTtlMs ?? 10_000)
     this.#expireAfterMs = own.expireAfterMs === undefined ? 0 : milliseconds(own.expireAfterMs, 'expireAfterMs')

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { bodyHash, resolveMethod } from '../../src/oauth1/signature-method.ts'
 import { encodedPairs, SignaturePrimitives } from '../../src/oauth1/signature-primitives.ts'
