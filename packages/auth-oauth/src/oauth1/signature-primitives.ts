@@ -38,8 +38,9 @@ const ENCODED_OR_NOT_UNRESERVED = /%[0-9a-fA-F]{2}|[^A-Za-z0-9\-._~]/g
 export class SignaturePrimitives extends OAuth {
   constructor({ clientKey, clientSecret, sign }: Signer) {
     const consumer = { key: clientKey, secret: clientSecret }
-    // It passes on what the function gives, a promise too; only its types say otherwise.
-    super({ consumer, signature_method: 'given', hash_function: sign as OAuth.HashFunction })
+    // It passes on what the function gives, a promise too; only its types say otherwise. It reads more options than these, and would find inherited ones.
+    const options = { consumer, signature_method: 'given', hash_function: sign as OAuth.HashFunction }
+    super(Object.assign(Object.create(null), options) as OAuth.Options)
     // The secret stays out of what is printed.
     Object.defineProperty(this, 'consumer', { value: consumer, enumerable: false })
   }

@@ -193,7 +193,11 @@ export function describeStoreRules(name: string, open: (ctx: TestContext) => Pro
     test('shows no token when it is printed', async (ctx) => {
       const { store } = await open(ctx)
       await store.save('user-canary', token(1))
-      const shown = [inspect(store, { depth: 10 }), (store as { toString(): string }).toString(), JSON.stringify(store)].join()
+      const shown = [
+        inspect(store, { depth: 10 }),
+        (store as { toString(): string }).toString(),
+        JSON.stringify(store),
+      ].join()
       expect(shown).not.toContain('canary')
     })
   })
