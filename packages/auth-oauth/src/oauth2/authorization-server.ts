@@ -245,7 +245,7 @@ export class AuthorizationServer {
     }
     const error = show('error') ?? 'invalid_response'
     const [errorDescription, errorUri] = [show('error_description'), show('error_uri')]
-    const why = body === null ? describeOddAnswer(response) : [error, errorDescription].filter(Boolean).join(': ')
+    const why = isError(body) ? [error, errorDescription].filter(Boolean).join(': ') : describeOddAnswer(response, body)
     const type = error === 'invalid_grant' ? InvalidGrantError : TokenRequestError
     return new type(`${request.method} ${showUrl(request.url)} answered ${statusCode}: ${why}`, {
       error,
@@ -284,9 +284,11 @@ export function asksForNonce(response: Response): boolean {
   return response.statusCode === 401 && /\bdpop\b/i.test(header) && header.includes('use_dpop_nonce')
 }
 
-function describeOddAnswer(response: Response): string {
+function describeOddAnswer(response: Response, body: AnswerBody | null): string {
   const { statusCode } = response
-  if (statusCode >= 300 && statusCode < 400) return 'it redirects, which no endpoint of OAuth may; it was not followed'
+  if (statusCode >= 300 && statusCode < 400)
+    return 'it redirects, and is not followed: the other place would see what was sent'
+  if (body !== null) return 'without saying why'
   return `neither JSON nor a form (${showServerText(response.headers.get('content-type') ?? 'no content type').slice(0, 60)})`
 }
 
