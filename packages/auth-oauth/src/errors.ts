@@ -11,6 +11,7 @@
 //   │  └─ InvalidGrantError            the code, refresh token or assertion is not valid any more
 //   ├─ ReauthorizationRequiredError    nothing but a new sign-in helps
 //   ├─ DeviceFlowError                 the user refused, or took too long
+//   ├─ SignInError                     a sign-in in the browser that came to no end
 //   ├─ IDTokenError                    an ID token that must not be trusted
 //   ├─ MetadataError                   discovery failed, or the metadata lacks an endpoint
 //   └─ TokenStoreError                 tokens could not be read or written
@@ -171,6 +172,13 @@ export class DeviceFlowError extends OAuthError {
   constructor(message: string, options: RequestExceptionOptions & { readonly error: string }) {
     super(message, options)
     this.error = options.error
+  }
+}
+
+/** A sign-in in the browser that came to no end: nobody came back in time, or the address to come back to could not be opened. */
+export class SignInError extends OAuthError {
+  static {
+    identify(this, 'SignInError', 'ERR_OAUTH_SIGN_IN')
   }
 }
 

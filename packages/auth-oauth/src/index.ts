@@ -13,6 +13,7 @@ export {
   OAuth1TokenError,
   OAuthError,
   ReauthorizationRequiredError,
+  SignInError,
   StateMismatchError,
   TokenRequestError,
   type TokenRequestErrorOptions,
@@ -52,6 +53,7 @@ export type { EndpointName, ServerMetadata } from './oauth2/server-metadata.ts'
 export type { ObtainToken, TokenReason } from './oauth2/shared-token.ts'
 export type { AnswerBody, GrantParams } from './oauth2/simple-oauth2.ts'
 export { Token, type TokenData } from './token.ts'
+export { authorizeInBrowser, type BrowserSignInOptions, type SignInPages } from './browser/authorize-in-browser.ts'
 export { OAuth1 } from './oauth1/oauth1.ts'
 export {
   type AuthorizedCallback,
