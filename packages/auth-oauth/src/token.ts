@@ -74,6 +74,11 @@ export class Token {
     return this.#data.idToken
   }
 
+  /** @internal */
+  get dpopKey(): JsonWebKey | undefined {
+    return this.#data.dpopKey
+  }
+
   /** What else the server sent with the token, by its names. */
   get raw(): Readonly<Record<string, unknown>> {
     return this.#data.raw ?? Object.freeze(Object.create(null) as Record<string, unknown>)
@@ -92,7 +97,7 @@ export class Token {
 
   /** Everything, secrets included, as plain JSON for a store. */
   toData(): TokenData {
-    return this.#data
+    return { ...this.#data }
   }
 
   /** Type, end and scope; no secret. For everything there is {@link Token.toData}. */
@@ -147,5 +152,5 @@ function readTokenData(data: unknown): TokenData {
   if (read['accessToken'] === undefined || read['tokenType'] === undefined) {
     throw new TokenStoreError('A stored token must have an accessToken and a tokenType')
   }
-  return Object.freeze({ ...read }) as unknown as TokenData
+  return Object.freeze(read) as unknown as TokenData
 }

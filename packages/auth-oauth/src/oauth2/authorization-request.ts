@@ -30,7 +30,7 @@ export class AuthorizationRequest {
     if (typeof read['url'] !== 'string' || typeof read['state'] !== 'string' || read['state'] === '') {
       throw new UsageError('An authorization request needs a url and a state, as toData() gives them')
     }
-    this.#data = Object.freeze({ ...read }) as unknown as AuthorizationRequestData
+    this.#data = read as unknown as AuthorizationRequestData
   }
 
   /** A request that was kept until the callback. */
@@ -51,9 +51,14 @@ export class AuthorizationRequest {
     return this.#data.redirectUri
   }
 
+  /** @internal Own members only. */
+  get data(): AuthorizationRequestData {
+    return this.#data
+  }
+
   /** Everything, secrets included, as plain JSON. */
   toData(): AuthorizationRequestData {
-    return this.#data
+    return { ...this.#data }
   }
 
   /** The server and its path; no secret. */

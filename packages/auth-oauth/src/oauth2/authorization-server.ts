@@ -129,7 +129,9 @@ export class AuthorizationServer {
   #readBody(name: EndpointName, response: Response): AnswerBody | null {
     const body = readAnswerBody(response)
     if (body === null || name !== 'token_endpoint') return body
-    return this.#init.profile.tokenResponse?.({ ...body }) ?? body
+    const { profile } = this.#init
+    if (profile.tokenResponse === undefined) return body
+    return Object.assign(Object.create(null), profile.tokenResponse({ ...body })) as AnswerBody
   }
 
   /**

@@ -18,10 +18,11 @@ const OPTIONS: Readonly<Record<keyof DeviceSignInOptions, true>> = { ...GRANT_OP
  * @throws DeviceFlowError if the user refuses or takes too long; TokenRequestError; the signal's reason.
  */
 export async function signInOnDevice(client: OAuth2Client, options?: DeviceSignInOptions): Promise<Token> {
-  const { prompt = writePrompt, ...grant } = readOptions(options, OPTIONS, 'signInOnDevice()')
+  const own = readOptions(options, OPTIONS, 'signInOnDevice()')
+  const { prompt = writePrompt, ...grant } = own
   const device = await client.device(grant)
   await prompt(promptText(device), device)
-  return device.poll({ signal: grant.signal })
+  return device.poll({ signal: own.signal })
 }
 
 function promptText({ verificationUri, verificationUriComplete, userCode }: DeviceAuthorization): string {

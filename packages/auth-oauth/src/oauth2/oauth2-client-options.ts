@@ -5,6 +5,7 @@ import type { CallOptions } from './authorization-server.ts'
 import { type ClientAuth, clientAuth } from './client-auth.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { DPoPOptions } from './dpop.ts'
+import type { IntrospectOptions } from './introspection.ts'
 import type { ProviderProfile } from './provider-profile.ts'
 import type { ServerMetadata } from './server-metadata.ts'
 import type { GrantParams } from './simple-oauth2.ts'
@@ -86,10 +87,12 @@ export interface ExchangeOptions extends GrantOptions {
 }
 
 /** Names of options, for {@link readOptions}. */
-const CALL: Readonly<Record<keyof CallOptions, true>> = { signal: true, timeout: true, send: true }
+export const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = { signal: true, timeout: true, send: true }
+
+export const INTROSPECT_OPTIONS: Readonly<Record<keyof IntrospectOptions, true>> = { ...CALL_OPTIONS, hint: true }
 
 export const GRANT_OPTIONS: Readonly<Record<keyof GrantOptions, true>> = {
-  ...CALL,
+  ...CALL_OPTIONS,
   scope: true,
   resource: true,
   extra: true,
@@ -139,8 +142,7 @@ export function resolveClientOptions(options: OAuth2ClientOptions): ResolvedClie
   }
   if (!(timeout > 0)) throw new UsageError('timeout must be a positive number of milliseconds')
   const profile = own.profile ?? {}
-  return {
-    ...own,
+  return Object.assign(own, {
     auth: own.auth ?? clientAuth.none(),
     profile,
     timeout,
@@ -148,7 +150,7 @@ export function resolveClientOptions(options: OAuth2ClientOptions): ResolvedClie
     allowInsecure: own.allowInsecure ?? false,
     clock: own.clock ?? systemClock,
     scopeSeparator: profile.scopeSeparator ?? ' ',
-  }
+  })
 }
 
 /** Scopes as a list without empty ones; `undefined` stays. */

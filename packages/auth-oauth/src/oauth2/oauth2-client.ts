@@ -19,10 +19,12 @@ import { type Introspection, type IntrospectOptions, introspectToken, type Token
 import {
   AUTHORIZATION_OPTIONS,
   type AuthorizationOptions,
+  CALL_OPTIONS,
   EXCHANGE_OPTIONS,
   type ExchangeOptions,
   GRANT_OPTIONS,
   type GrantOptions,
+  INTROSPECT_OPTIONS,
   type OAuth2ClientOptions,
   resolveClientOptions,
   type ResolvedClientOptions,
@@ -108,7 +110,8 @@ export class OAuth2Client {
   }
 
   /** What a protected API says about itself, the issuers it trusts among it (RFC 9728). @throws MetadataError */
-  async discoverResource(resource: string | URL, call: CallOptions = {}): Promise<ProtectedResourceMetadata> {
+  async discoverResource(resource: string | URL, options?: CallOptions): Promise<ProtectedResourceMetadata> {
+    const call = readOptions(options, CALL_OPTIONS, 'discoverResource()')
     return discoverResource(resource, this.server, { ...call, allowsInsecure: this.options.allowInsecure })
   }
 
@@ -180,7 +183,7 @@ export class OAuth2Client {
     const asked = request instanceof AuthorizationRequest ? request : AuthorizationRequest.fromData(request)
     const code = readAuthorizationResponse(callback, asked, this.metadata)
     this.#usedStates.use(asked.state)
-    const { redirectUri, codeVerifier, nonce, scope } = asked.toData()
+    const { redirectUri, codeVerifier, nonce, scope } = asked.data
     const token = await this.#token(
       'authorization_code',
       { ...own.extra, code, redirect_uri: redirectUri, code_verifier: codeVerifier, resource: this.#resource(own) },
@@ -283,8 +286,8 @@ export class OAuth2Client {
    * @param token - of a Token without a hint, both parts are revoked, the refresh token first.
    * @throws TokenRequestError
    */
-  async revoke(token: Token | string, hint?: TokenHint, options: CallOptions = {}): Promise<void> {
-    const call: GrantCall = { options, dpopKey: undefined }
+  async revoke(token: Token | string, hint?: TokenHint, options?: CallOptions): Promise<void> {
+    const call: GrantCall = { options: readOptions(options, CALL_OPTIONS, 'revoke()'), dpopKey: undefined }
     if (typeof token === 'string') return this.#grants.revoke(token, hint ?? 'access_token', call)
     if (hint !== 'access_token' && token.refreshToken !== undefined) {
       await this.#grants.revoke(token.refreshToken, 'refresh_token', call)
@@ -293,8 +296,8 @@ export class OAuth2Client {
   }
 
   /** Asks what a token is worth (RFC 7662). @throws TokenRequestError */
-  async introspect(token: Token | string, options: IntrospectOptions = {}): Promise<Introspection> {
-    return introspectToken(this.server, token, options)
+  async introspect(token: Token | string, options?: IntrospectOptions): Promise<Introspection> {
+    return introspectToken(this.server, token, readOptions(options, INTROSPECT_OPTIONS, 'introspect()'))
   }
 
   /**
@@ -302,13 +305,14 @@ export class OAuth2Client {
    *
    * @throws TokenRequestError if the server refuses the token, or answers with anything but JSON.
    */
-  async userinfo(token: Token, options: CallOptions = {}): Promise<Claims> {
-    return fetchUserinfo(this.server, token, { dpopKey: this.keyOf(token), call: options })
+  async userinfo(token: Token, options?: CallOptions): Promise<Claims> {
+    const call = readOptions(options, CALL_OPTIONS, 'userinfo()')
+    return fetchUserinfo(this.server, token, { dpopKey: this.keyOf(token), call })
   }
 
   /** @internal The key that a token is bound to: its own, else the client's. */
   keyOf(token: Token | undefined): DPoPKey | undefined {
-    const stored = token?.toData().dpopKey
+    const stored = token?.dpopKey
     if (stored === undefined) return this.#dpopKey
     const key = this.#storedKeys.get(stored) ?? DPoPKey.fromStored(stored)
     this.#storedKeys.set(stored, key)

@@ -32,7 +32,8 @@ const OWN_PLACES: ReadonlySet<string> = new Set(['access_token', 'refresh_token'
  * @throws TokenRequestError `invalid_response` for what is no token, or no DPoP token although one was asked for.
  */
 export function readTokenResponse(body: AnswerBody, context: TokenResponseContext): Token {
-  const { requestedAt, previous: old, dpopKey } = context
+  const { requestedAt, dpopKey } = context
+  const old = Object.assign(Object.create(null), context.previous) as Partial<TokenData>
   const accessToken = textMember(body, 'access_token')
   if (accessToken === undefined) throw invalid(context, 'has no access_token')
   const tokenType = textMember(body, 'token_type')
@@ -50,11 +51,11 @@ export function readTokenResponse(body: AnswerBody, context: TokenResponseContex
     tokenType,
     obtainedAt: requestedAt,
     expiresAt: lifetime === undefined ? undefined : requestedAt + lifetime,
-    refreshToken: textMember(body, 'refresh_token') ?? old?.refreshToken,
-    scope: readScope(body['scope'], context.scopeSeparator) ?? old?.scope ?? context.requestedScope,
-    idToken: textMember(body, 'id_token') ?? old?.idToken,
+    refreshToken: textMember(body, 'refresh_token') ?? old.refreshToken,
+    scope: readScope(body['scope'], context.scopeSeparator) ?? old.scope ?? context.requestedScope,
+    idToken: textMember(body, 'id_token') ?? old.idToken,
     dpopKey: dpopKey?.stored,
-    raw: otherMembers(body, old?.raw),
+    raw: otherMembers(body, old.raw),
   }
   return Token.fromData(data as unknown as TokenData)
 }
