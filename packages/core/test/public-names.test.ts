@@ -26,6 +26,7 @@ test('exports exactly the public names', () => {
     'JSONDecodeError',
     'LimitExceededError',
     'MissingSchema',
+    'OriginScope',
     'PoolTimeout',
     'PreparedRequest',
     'ProxyError',
@@ -55,6 +56,8 @@ test('exports exactly the public names', () => {
     'patch',
     'post',
     'put',
+    'readOptions',
+    'redactUrl',
     'request',
   ])
 })

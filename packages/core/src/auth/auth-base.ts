@@ -10,6 +10,8 @@ const BRAND: unique symbol = Symbol.for('@entreat/core/auth') as never
 export interface AuthContext {
   /** Who asks: the origin by 401 and WWW-Authenticate, or a proxy by 407 and Proxy-Authenticate. */
   readonly recipient: 'origin' | 'proxy'
+  /** `scheme://host[:port]` of whom is signed for: the request's origin, or the proxy. */
+  readonly recipientOrigin: string
   /** The target as it goes on the wire: origin, absolute or authority form (RFC 9112 section 3.2). */
   readonly requestTarget: string
   /** The caller's signal and the deadline together. */

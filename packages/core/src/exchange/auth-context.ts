@@ -26,6 +26,7 @@ export function authContext({ recipient, request, options, bind, wire }: AuthCon
     recipient === 'proxy' ? ['proxy-authenticate', 'Proxy-Authorization'] : ['www-authenticate', 'Authorization']
   return {
     recipient,
+    recipientOrigin: recipient === 'proxy' ? (options.proxy?.url ?? '') : request.origin,
     requestTarget: requestTarget(request, recipient),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     challenges: (response): Challenge[] => parseChallenges(response.headers.getAll(challengeHeader)),

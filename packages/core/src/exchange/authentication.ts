@@ -2,12 +2,13 @@ import { type AuthBase, type AuthContext, signsOnly } from '../auth/auth-base.ts
 import { driveFlow } from '../auth/drive-flow.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
+import { isSocksScheme } from '../transport/socks.ts'
 import type { Connection, ProxyFlow, ProxyLeg } from '../transport/transport-adapter.ts'
 import { authContext } from './auth-context.ts'
 import { cookieHeader, setCookieHeader } from './cookies.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import { Lease } from './lease.ts'
-import { withProxy } from './transport.ts'
+import { noteLeg, withProxy } from './transport.ts'
 
 /**
  * Signs a copy of the request, for the origin and for a proxy. The request above stays unsigned, so that nothing a scheme sets survives to another hop.
@@ -20,7 +21,8 @@ export function authentication(next: Exchange, wire: Exchange, context: Exchange
     const { auth } = request
     const chosen = options.proxies.select(request.parsedUrl)
     const hop = withProxy(options, chosen)
-    const proxyAuth = chosen === null ? null : (options.proxyAuth ?? chosen.auth)
+    // SOCKS speaks no HTTP: its credentials come with its URL.
+    const proxyAuth = chosen === null || isSocksScheme(chosen.proxy.scheme) ? null : (options.proxyAuth ?? chosen.auth)
     if (auth === null && proxyAuth === null) return next(signed, hop)
 
     const exchange = new SignedExchange(next, wire, context, hop, proxyAuth)
@@ -67,7 +69,7 @@ class SignedExchange {
     if (ownsCookie) await this.#refreshCookies(request)
     const isForwarded =
       proxyAuth !== null && request.parsedUrl.scheme === 'http' && !request.headers.has('proxy-authorization')
-    const send: Send = isForwarded ? (leg) => this.#sendThroughProxy(leg, proxyAuth) : (leg) => this.#send(leg)
+    const send: Send = isForwarded ? (leg) => this.#sendThroughProxy(leg, proxyAuth, auth) : (leg) => this.#send(leg)
     try {
       const response = auth === null ? await send(request) : await this.#sendToOrigin(request, auth, send, ownsCookie)
       this.#lease.endWith(response)
@@ -90,15 +92,24 @@ class SignedExchange {
   }
 
   /** Plain http through a proxy: the proxy's flow is the inner one, and shares the connection with the origin's. */
-  #sendThroughProxy(leg: PreparedRequest, auth: AuthBase): Promise<Response> {
-    const bind = (): Promise<Connection> => this.#lease.reserve(leg, this.#options, auth)
+  #sendThroughProxy(leg: PreparedRequest, auth: AuthBase, originAuth: AuthBase | null): Promise<Response> {
+    // The origin's scheme may bind itself to it later: then it serves only who has both credentials.
+    const owner = originAuth === null || signsOnly(originAuth) ? auth : originAuth
+    const bind = (): Promise<Connection> => this.#lease.reserve(leg, this.#options, owner)
     return this.#sign(leg, { auth, recipient: 'proxy', send: (inner) => this.#send(inner), bind })
   }
 
   /** https through a proxy: the flow is handed down to whoever opens the tunnel, and runs on its raw socket. */
   #tunnelFlow(auth: AuthBase): ProxyFlow {
-    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> =>
-      this.#sign(connect, { auth, recipient: 'proxy', send: leg, bind: () => leg.bind() })
+    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> => {
+      const send: Send = async (request) => {
+        const started = performance.now()
+        const response = await leg(request)
+        noteLeg(this.#options, request, response, started)
+        return response
+      }
+      return this.#sign(connect, { auth, recipient: 'proxy', send, bind: () => leg.bind() })
+    }
     return Object.assign(flow, { poolKey: auth.poolKey })
   }
 

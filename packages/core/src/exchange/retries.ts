@@ -1,3 +1,4 @@
+import { announceRetry } from '../diagnostics.ts'
 import {
   ConnectionError,
   PoolTimeout,
@@ -36,6 +37,7 @@ export function retries(next: Exchange): Exchange {
       const delayMs = waitBefore(retry, attempt + 1, outcome.response)
       if (delayMs === null) return settle(outcome)
       if (!(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
+      announceRetry(options.id, request, { attempt: attempt + 1, delayMs, ...outcome })
       await outcome.response?.drain()
       if (delayMs > 0) await delay(delayMs, options)
     }
@@ -56,17 +58,24 @@ function settle(outcome: Outcome): Response {
 }
 
 /**
- * A kept connection may have been closed by the server just as it was used again: no byte came back, and the request goes out once more.
- * Always on, once, for requests that may be repeated or of which nothing was sent.
+ * A kept connection may have been closed by the server just as it was used again: no byte came back, and the request goes out once more; so does an
+ * exchange that was bound to it, from its beginning.
  */
 async function withStaleRepeat(next: Exchange, request: PreparedRequest, options: ExchangeOptions): Promise<Response> {
   try {
     return await next(request, options)
   } catch (error) {
-    if (!isStale(error) || !request.isReplayable || options.signal?.aborted === true) throw error
-    if (!isIdempotent(request.method) && error.requestBytesSent !== 0) throw error
+    if (!isStale(error) || !mayGoAgain(request, error) || options.signal?.aborted === true) throw error
     return next(request, options)
   }
+}
+
+/** Requests that may be repeated, or of which nothing was sent, or no more than a leg that left the body out to be asked for credentials. */
+function mayGoAgain(request: PreparedRequest, error: ConnectionError): boolean {
+  const { body } = request
+  if (body !== null && !body.isReplayable && body.isSpent !== false) return false
+  if (isIdempotent(request.method) || error.requestBytesSent === 0) return true
+  return body !== null && error.request?.body === null
 }
 
 /** Whether a kept connection failed before a byte of the response, whatever the failure was called; not because we closed it. */

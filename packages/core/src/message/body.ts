@@ -8,6 +8,8 @@ export interface Body {
   readonly length: number | null
   /** Whether it can be opened more than once. */
   readonly isReplayable: boolean
+  /** Whether a body that can be opened once has been. Left out, nobody can tell. */
+  readonly isSpent?: boolean | undefined
   /**
    * The bytes, from the beginning.
    *
@@ -106,6 +108,10 @@ class OneShotBody implements Body {
 
   get isReplayable(): boolean {
     return this.#kept !== null
+  }
+
+  get isSpent(): boolean {
+    return this.#kept === null && this.#stream === null
   }
 
   open(): AsyncIterable<Uint8Array> | Uint8Array {
@@ -209,6 +215,9 @@ export function withLength(body: Body, length: number): Body {
     length,
     get isReplayable() {
       return body.isReplayable
+    },
+    get isSpent() {
+      return body.isSpent
     },
     open: () => body.open(),
     bytes: (maxBytes) => body.bytes(maxBytes),

@@ -1,11 +1,12 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import type { Opening } from '../message/timings.ts'
 import { ownOptions } from '../options.ts'
 import type { TlsSettings } from './tls.ts'
 
 /** How an adapter opens sockets, whatever the request: these hold for direct and tunnelled connections alike. */
 export interface SocketOptions {
-  /** Extra options of `tls.connect`, such as `minVersion` or `ciphers`. */
+  /** Extra options of `tls.connect`, such as `minVersion` or `ciphers`. `session` and `ALPNProtocols` are ours. */
   readonly tls?: ConnectionOptions
   /** The name for SNI and for the certificate check; default: the URL's host. */
   readonly servername?: string
@@ -28,12 +29,20 @@ export interface Address {
   readonly port: number
 }
 
+/** One attempt to open a connection. */
+export interface Attempt {
+  /** Cancels it. */
+  readonly signal: AbortSignal
+  /** What is noted of it. */
+  readonly opening: Opening
+}
+
 /**
  * Opens a TCP connection.
  *
  * Half-open connections are allowed, so that what a server sent before it ended is not lost to a slow reader.
  */
-export function openTcp(address: Address, options: SocketOptions, signal: AbortSignal): Promise<Socket> {
+export function openTcp(address: Address, options: SocketOptions, { signal, opening }: Attempt): Promise<Socket> {
   const { localAddress, lookup, socketPath } = options
   const tcp: TcpNetConnectOpts = ownOptions({
     host: address.host,
@@ -45,10 +54,17 @@ export function openTcp(address: Address, options: SocketOptions, signal: AbortS
   if (lookup !== undefined) tcp.lookup = lookup
   const socket =
     socketPath === undefined ? connectTcp(tcp) : connectTcp(ownOptions({ path: socketPath, allowHalfOpen: true }))
+  socket.once('lookup', () => {
+    opening.dns = performance.now()
+  })
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 
-/** Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header. */
+/**
+ * Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header.
+ *
+ * No TLS session is resumed: a resumed one does not show the server's certificate again, and schemes bind to it (RFC 5929).
+ */
 export function openTls(
   socket: Socket,
   host: string,
@@ -57,7 +73,8 @@ export function openTls(
   signal: AbortSignal,
 ): Promise<Socket> {
   const name = options.servername ?? host
-  const tls: ConnectionOptions = { ALPNProtocols: ['http/1.1'], ...options.tls, ...settings, socket, host: name }
+  const { session: _never, ...given } = options.tls ?? {}
+  const tls: ConnectionOptions = { ...given, ...settings, ALPNProtocols: ['http/1.1'], socket, host: name }
   if (isIP(name) === 0) tls.servername = name
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>

@@ -55,8 +55,11 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
     responseStarted,
   }
   const reason = reasonOf(error)
-  if (isTlsError(error)) return new SSLError(`${where}: TLS failed: ${reason}`, options)
   const code = (error as NodeJS.ErrnoException).code ?? ''
+  // RFC 7301 section 3.2: none of the protocols offered is one of the server's.
+  if (code.endsWith('NO_APPLICATION_PROTOCOL'))
+    return new SSLError(`${where}: the server does not speak HTTP/1.1, perhaps HTTP/2 alone`, options)
+  if (isTlsError(error)) return new SSLError(`${where}: TLS failed: ${reason}`, options)
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
     return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
   }

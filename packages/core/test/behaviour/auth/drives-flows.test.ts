@@ -79,11 +79,27 @@ test('tells a flow who asks and for what target', async () => {
   await using session = new Session()
   let seen: unknown
   const auth = scheme(async function* (request, context) {
-    seen = [context.recipient, context.requestTarget, typeof context.now(), context.signal]
+    seen = [context.recipient, context.recipientOrigin, context.requestTarget, typeof context.now(), context.signal]
     yield request
   })
   await session.get(`${site().url}/get?a=1#f`, { auth })
-  expect(seen).toEqual(['origin', '/get?a=1', 'number', undefined])
+  expect(seen).toEqual(['origin', site().url, '/get?a=1', 'number', undefined])
+})
+
+test('tells the flow of a proxy which proxy asks, not which origin', async () => {
+  await using proxy = await TestProxy.start()
+  const seen: unknown[] = []
+  const proxyAuth = scheme(async function* (request, context) {
+    seen.push([context.recipient, context.recipientOrigin, context.requestTarget])
+    yield request
+  })
+  await using session = new Session({ trustEnv: false, proxies: { all: proxy.url }, proxyAuth })
+  await session.get(`${site().url}/get`)
+  await session.get('https://127.0.0.1:9/').catch(() => null)
+  expect(seen).toEqual([
+    ['proxy', proxy.url, `${site().url}/get`],
+    ['proxy', proxy.url, '127.0.0.1:9'],
+  ])
 })
 
 test('throws a failed leg into the flow at its yield, which may go on', async () => {

@@ -4,6 +4,29 @@ import { describe, expect, it } from 'vitest'
 import { BoundSocketAuth, SocketAuth, SocketAuthServer } from '../support/bound-scheme.ts'
 import { failure, rejection, within } from '../support/failure.ts'
 
+/** Lets in who has said hello and proof on this connection. */
+function socketProxy(): Promise<TestProxy> {
+  const greeted = new Set<number>()
+  const known = new Set<number>()
+  return TestProxy.start({
+    authenticate: ({ authorization = '', connection }) => {
+      if (authorization.startsWith('Socket hello')) greeted.add(connection)
+      else if (authorization.startsWith('Socket proof') && greeted.has(connection)) known.add(connection)
+      return known.has(connection) ? null : ['Socket nonce="1"']
+    },
+  })
+}
+
+/** Asks without credentials first, and binds itself only when it is refused. */
+class LateSocketAuth extends SocketAuth {
+  override async *authFlow(
+    ...[request, context]: Parameters<SocketAuth['authFlow']>
+  ): ReturnType<SocketAuth['authFlow']> {
+    const answer = yield request.copy()
+    if (answer.statusCode === 401) yield* super.authFlow(request, context)
+  }
+}
+
 describe.each([
   ['context.bind()', SocketAuth],
   ['connectionBound', BoundSocketAuth],
@@ -126,19 +149,6 @@ describe('a connection bound to a credential', () => {
 })
 
 describe('a proxy that authenticates sockets', () => {
-  /** Lets in who has said hello and proof on this connection. */
-  function socketProxy(): Promise<TestProxy> {
-    const greeted = new Set<number>()
-    const known = new Set<number>()
-    return TestProxy.start({
-      authenticate: ({ authorization = '', connection }) => {
-        if (authorization.startsWith('Socket hello')) greeted.add(connection)
-        else if (authorization.startsWith('Socket proof') && greeted.has(connection)) known.add(connection)
-        return known.has(connection) ? null : ['Socket nonce="1"']
-      },
-    })
-  }
-
   it('is authenticated once a connection for plain http', async () => {
     await using server = await TestServer.start({ tls: false })
     await using proxy = await socketProxy()
@@ -186,5 +196,35 @@ describe('a proxy that authenticates sockets', () => {
     await using session = new Session({ ...settings, auth: new SocketAuth('origin'), proxyAuth: new SocketAuth() })
     for (let at = 0; at < 3; at++) expect((await within(3000, session.get(server.url))).text).toBe('origin sent 0')
     expect(proxy.connectionCount).toBe(1)
+  })
+})
+
+describe('a connection to a forwarding proxy', () => {
+  it('that one origin has authenticated is not used for another', async () => {
+    await using first = await SocketAuthServer.start()
+    await using second = await SocketAuthServer.start()
+    await using proxy = await TestProxy.start()
+    await using session = new Session({ trustEnv: false, auth: new SocketAuth(), proxies: { all: proxy.url } })
+    for (const { url } of [first, second, first, second]) expect((await session.get(url)).text).toBe('user sent 0')
+    expect([first.gate.requestCount, second.gate.requestCount, proxy.connectionCount]).toEqual([3, 3, 2])
+  })
+
+  it('that the proxy has authenticated serves every origin', async () => {
+    await using first = await TestServer.start({ tls: false })
+    await using second = await TestServer.start({ tls: false })
+    await using proxy = await socketProxy()
+    await using session = new Session({ trustEnv: false, proxies: { all: proxy.url }, proxyAuth: new SocketAuth() })
+    for (const { url } of [first, second, first])
+      expect((await within(3000, session.get(`${url}/get`))).statusCode).toBe(200)
+    expect([proxy.connectionCount, proxy.requests.length]).toEqual([1, 4])
+  })
+
+  it('that an origin has authenticated too is not used without its credential', async () => {
+    await using server = await SocketAuthServer.start()
+    await using proxy = await socketProxy()
+    const auth = new LateSocketAuth()
+    await using session = new Session({ trustEnv: false, proxies: { all: proxy.url }, proxyAuth: new SocketAuth() })
+    expect((await within(3000, session.get(server.url, { auth }))).text).toBe('user sent 0')
+    expect((await within(3000, session.get(server.url))).statusCode).toBe(401)
   })
 })

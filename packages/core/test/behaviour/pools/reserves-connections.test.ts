@@ -192,6 +192,32 @@ describe('a reserved connection', () => {
     ])
   })
 
+  it('has the leaf certificate even where the adapter was given a TLS session to resume', async () => {
+    const options = optionsFor({ verify: server.ca })
+    const tickets: Buffer[] = []
+    const first = new HTTPAdapter({
+      tls: { maxVersion: 'TLSv1.2' },
+      verifyPeer: (_certificate, socket) => void tickets.push(socket.getSession() as Buffer),
+    })
+    await get(await first.acquire(await prepared(server.httpsUrl), options, 'key'), server.httpsUrl, options)
+    await first.close()
+    const resuming = new HTTPAdapter({ tls: { maxVersion: 'TLSv1.2', session: tickets[0] } })
+    const lease = await resuming.acquire(await prepared(server.httpsUrl), options, 'key')
+    await resuming.close()
+    expect(lease.peerCertificate).toEqual(new X509Certificate(server.certificates.server.cert).raw)
+  })
+
+  it('speaks HTTP/1.1 whatever protocols the adapter was told to offer', async () => {
+    await using raw = await RawServer.start(() => reply('ok'), {
+      tls: { ...server.certificates.server, ALPNProtocols: ['h2', 'http/1.1'] },
+    })
+    const own = new HTTPAdapter({ tls: { ALPNProtocols: ['h2'] } })
+    const options = optionsFor({ verify: server.ca })
+    const lease = await own.acquire(await prepared(raw.url), options, 'key')
+    expect(await get(lease, raw.url, options)).toBe('ok')
+    await own.close()
+  })
+
   it('waits for its turn when the limit is reached', async () => {
     await using raw = await RawServer.start(() => reply('ok'))
     const options = optionsFor({ limits: { connectionsPerOrigin: 1 } })

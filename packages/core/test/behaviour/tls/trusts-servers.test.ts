@@ -205,3 +205,14 @@ describe('a server that does not speak TLS', () => {
     expect(await failure(session.get(url.replace('http:', 'https:')))).toBeInstanceOf(SSLError)
   })
 })
+
+describe('a server that speaks HTTP/2 alone', () => {
+  it('is refused with an error that says so', async () => {
+    await using server = await RawServer.start(() => reply('ok'), {
+      tls: { ...testCertificates().server, ALPNProtocols: ['h2'] },
+    })
+    const error = await failure(session.get(server.url, { verify: ca }))
+    expect(error).toBeInstanceOf(SSLError)
+    expect(error.message).toContain('the server does not speak HTTP/1.1')
+  })
+})
