@@ -1,12 +1,10 @@
-import { AuthBase, type AuthContext, type PreparedRequest, type Response, UsageError } from '@entreat/core'
-import { OAuthError } from '../errors.ts'
+import { AuthBase, type AuthContext, OriginScope, type PreparedRequest, type Response, UsageError } from '@entreat/core'
+import { InsecureTransportError, OAuthError } from '../errors.ts'
 import { readOptions } from '../options.ts'
-import { OriginScope } from '../origin-scope.ts'
 import { Token, type TokenData } from '../token.ts'
 import { MemoryTokenStore } from '../token-store/memory-token-store.ts'
 import type { TokenStore } from '../token-store/token-store.ts'
 import { asksForNonce } from './authorization-server.ts'
-import { requireSecure } from './insecure-transport.ts'
 import type { OAuth2Client } from './oauth2-client.ts'
 import { placeToken } from './place-token.ts'
 import type { TokenPlacement } from './provider-profile.ts'
@@ -29,7 +27,10 @@ export interface OAuth2AuthOptions {
   readonly obtain?: 'refresh' | 'client_credentials' | ObtainToken | undefined
   /** How long before its end a token is renewed, in milliseconds, at most a quarter of its life. Default 30,000. */
   readonly leewayMs?: number | undefined
-  /** The origins that the token is sent to. Default: the first one that is asked for. */
+  /**
+   * The origins that the token is sent to, such as `https://api.example.com` or `https://*.example.com`; one named with `http` gets it in plain text.
+   * Default: the first origin that is asked for, if it is https or this machine. Requests to others go without it.
+   */
   readonly origins?: readonly string[] | undefined
   /** Whether a 401 leads to one renewal and one more attempt. Default `true`. */
   readonly retryOn401?: boolean | undefined
@@ -68,6 +69,8 @@ export class OAuth2Auth extends AuthBase {
   readonly #token: SharedToken
   readonly #renewal: Omit<Renewal, 'send'>
   readonly #origins: OriginScope
+  /** The first origin that was asked for, where none are named. */
+  #firstOrigin: string | null
   readonly #retriesOn401: boolean
   readonly #placement: TokenPlacement
 
@@ -86,7 +89,8 @@ export class OAuth2Auth extends AuthBase {
       background: own.background ?? false,
       onToken: own.onToken,
     }
-    this.#origins = new OriginScope(own.origins)
+    this.#origins = new OriginScope({ origins: own.origins }, 'OAuth2Auth')
+    this.#firstOrigin = own.origins === undefined ? null : ''
     this.#retriesOn401 = own.retryOn401 ?? true
     this.#placement =
       own.placement === undefined ? (own.client.options.profile.placement ?? { in: 'header' }) : { in: own.placement }
@@ -115,11 +119,10 @@ export class OAuth2Auth extends AuthBase {
     request: PreparedRequest,
     context: AuthContext,
   ): AsyncGenerator<PreparedRequest, void, Response> {
-    if (!this.#origins.allows(request.origin)) {
+    if (!this.#isForToken(request, context)) {
       yield request
       return
     }
-    requireSecure(request.url, 'URL', this.#client.options.allowInsecure)
     const renewal: Renewal = { ...this.#renewal, send: this.#sender(context) }
     const signal = context.signal
     const { url, body } = request
@@ -146,6 +149,15 @@ export class OAuth2Auth extends AuthBase {
     yield request
   }
 
+  /** @throws InsecureTransportError for the very origin that the token is for: without a word it would always be refused there. */
+  #isForToken(request: PreparedRequest, context: AuthContext): boolean {
+    if (context.recipient === 'origin') this.#firstOrigin ??= request.origin
+    const refusal = this.#origins.refusal(request, context)
+    if (refusal === null) return true
+    if (request.origin === this.#firstOrigin) throw new InsecureTransportError(refusal, { request })
+    return false
+  }
+
   /** The client's own Session, where it has one; else token requests travel as the request does: same proxy, TLS settings and connections. */
   #sender(context: AuthContext): Renewal['send'] {
     if (this.#client.options.session !== undefined) return undefined
@@ -166,8 +178,11 @@ export class OAuth2Auth extends AuthBase {
     const { profile } = this.#client.options
     const type = token.tokenType.toLowerCase()
     if (profile.protectedRequest !== undefined) return profile.protectedRequest(request, token)
-    if (type === 'dpop') return this.#prove(request, context, token)
-    if (type === 'bearer') return placeToken(request, context, token.accessToken, this.#placement)
+    if (type === 'dpop' && context.recipient === 'origin') return this.#prove(request, context, token)
+    if (type === 'bearer') {
+      const placement: TokenPlacement = context.recipient === 'proxy' ? { in: 'header' } : this.#placement
+      return placeToken(request, context, token.accessToken, placement)
+    }
     throw new OAuthError(
       `${request.method} ${request.origin}: no rule for tokens of type ${JSON.stringify(token.tokenType.slice(0, 40))}. Give a \`profile\` with protectedRequest()`,
     )
@@ -195,7 +210,7 @@ export class OAuth2Auth extends AuthBase {
  * RFC 6750 section 3.1 names `invalid_token`; many APIs name nothing. Another error, such as `insufficient_scope`, is not healed by a new token.
  */
 function isTokenRefused(response: Response, context: AuthContext): boolean {
-  if (response.statusCode !== 401) return false
+  if (response.statusCode !== (context.recipient === 'proxy' ? 407 : 401)) return false
   const errors = context
     .challenges(response)
     .filter(({ scheme }) => /^(?:bearer|dpop)$/i.test(scheme))

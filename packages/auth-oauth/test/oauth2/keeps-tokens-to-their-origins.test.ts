@@ -93,7 +93,13 @@ describe('a token', () => {
   test('does not travel in the clear to another machine', async () => {
     const auth = bound()
     await expect(get('http://api.example/things', { auth })).rejects.toThrow(InsecureTransportError)
-    await expect(get('http://api.example/things', { auth })).rejects.toThrow('http://api.example/things is not https')
+    await expect(get('http://api.example/things', { auth })).rejects.toThrow(
+      "OAuth2Auth does not answer http://api.example in plain text. Use https, or allow it by naming it: origins: ['http://api.example']",
+    )
+    // Elsewhere the request goes without it.
+    home.reset()
+    await get(`${home.url}/get`, { auth })
+    expect(sawToken(home)).toBe(false)
   })
 
   test('travels in the query where that is asked for, once, and is not shown', async () => {
