@@ -224,7 +224,8 @@ class Handler(BaseHTTPRequestHandler):
         token = parse_qs(urlsplit(call[0]).query)["oauth_token"][0]
         callback = self.server.provider.request_tokens[token]["callback"]
         if "deny" in call[0]:
-            return 302, {"Location": f"{callback}?{urlencode({'denied': token})}"}, ""
+            mark = "&" if "?" in callback else "?"
+            return 302, {"Location": f"{callback}{mark}{urlencode({'denied': token})}"}, ""
         headers, text, status = self.server.endpoints.create_authorization_response(*call)
         return status, headers, text or ""
 

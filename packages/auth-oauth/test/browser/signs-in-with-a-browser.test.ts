@@ -65,16 +65,16 @@ describe('authorizeInBrowser()', () => {
 
   test('says where to go, on standard error unless it is shown otherwise', async () => {
     const shown: string[] = []
-    let page: Promise<unknown> | null = null
+    const pages: Promise<unknown>[] = []
     const outcome = authorizeInBrowser(client, {
       open: false,
       show: (text, url) => {
         shown.push(text)
-        page = browser.get(url)
+        pages.push(browser.get(url))
       },
     })
     await outcome
-    await page
+    await Promise.all(pages)
     expect(shown).toEqual([expect.stringMatching(/^To sign in, open http:\/\/127.0.0.1:[0-9]+\/authorize\?/)])
   })
 
@@ -158,11 +158,11 @@ describe('the loopback address', () => {
 
   test('serves once: a second use of the link finds it used', async () => {
     const { url, redirectUri, state, outcome } = await begin()
-    const { release } = server.holdExchanges()
+    const held = server.holdExchanges()
     const first = signIn(url)
     await server.exchangeBegan
     expect((await browser.get(`${redirectUri}?code=other&state=${state}`)).statusCode).toBe(410)
-    release()
+    held.release()
     await first
     await outcome
     expect(server.exchanges).toHaveLength(1)

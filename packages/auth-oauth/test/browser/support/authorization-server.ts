@@ -92,7 +92,7 @@ class Stub implements AuthorizationServerStub {
     if (isGood)
       this.exchanges.push({ redirect_uri: form.get('redirect_uri'), isVerified: challenge === grant.challenge })
     if (!response.destroyed)
-      response.writeHead(status as number, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer))
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer))
   }
 }
 
