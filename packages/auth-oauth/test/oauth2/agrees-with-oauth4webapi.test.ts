@@ -1,3 +1,4 @@
+import { type JsonWebKey, webcrypto } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientAuth } from '../../src/index.ts'
@@ -121,7 +122,7 @@ test('both get the same pushed authorization request, private_key_jwt and DPoP a
   const token = await tokenFor(client)
   // The peer uses our token with our key, and answers the server's nonce.
   const pair = await importPair()
-  const handle = oauth.DPoP({ client_id: 'bound' }, pair)
+  const handle = oauth.DPoP({}, pair)
   const options = { DPoP: handle, ...insecure }
   const response = await oauth.userInfoRequest(metadata, { client_id: 'bound' }, token.accessToken, options)
   expect(await oauth.processUserInfoResponse(metadata, { client_id: 'bound' }, 'ishmael', response)).toMatchObject({
@@ -135,12 +136,12 @@ test('both get the same pushed authorization request, private_key_jwt and DPoP a
   expect((await signer.clientCredentials()).tokenType.toLowerCase()).toBe(theirs.token_type)
 })
 
-async function importPair(): Promise<{ privateKey: CryptoKey; publicKey: CryptoKey }> {
+async function importPair(): Promise<{ privateKey: webcrypto.CryptoKey; publicKey: webcrypto.CryptoKey }> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
-  const { d, ...jwk } = clientKeys.ec.export({ format: 'jwk' })
-  const { subtle } = globalThis.crypto
+  const { d, ...jwk } = clientKeys.ec.export({ format: 'jwk' }) as JsonWebKey & { d: string }
+  const { subtle } = webcrypto
   return {
-    privateKey: await subtle.importKey('jwk', { ...jwk, d } as JsonWebKey, algorithm, false, ['sign']),
-    publicKey: await subtle.importKey('jwk', jwk as JsonWebKey, algorithm, true, ['verify']),
+    privateKey: await subtle.importKey('jwk', { ...jwk, d }, algorithm, false, ['sign']),
+    publicKey: await subtle.importKey('jwk', jwk, algorithm, true, ['verify']),
   }
 }
