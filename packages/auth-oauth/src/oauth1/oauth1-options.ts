@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { UsageError } from '@entreat/core'
+import { OriginScope, UsageError } from '@entreat/core'
 import { readOptions } from '../options.ts'
-import { OriginScope } from '../origin-scope.ts'
 import {
   type BodyHashAlgorithm,
   type ResolvedMethod,
@@ -39,7 +38,7 @@ export interface OAuth1Options {
   readonly bodyHash?: boolean | BodyHashAlgorithm | undefined
   /** `oauth_version`; `null` leaves it out. Default `'1.0'`. */
   readonly version?: '1.0' | null | undefined
-  /** The origins to sign for, such as `https://api.example.com`. Default: the first one that is asked for, and no other. */
+  /** The origins to sign for, such as `https://api.example.com` or `https://*.example.com`. Default: the first one that is asked for, and no other. */
   readonly origins?: readonly string[] | undefined
   /** Most bytes of a form, or of a body that can be read once and is hashed, to hold in memory. Default 10 MiB. */
   readonly maxBodyBytes?: number | undefined
@@ -91,7 +90,8 @@ export interface OAuth1Settings {
   readonly placement: ParameterPlacement
   readonly realm: string | null
   readonly bodyHash: BodyHashAlgorithm | null
-  readonly scope: OriginScope
+  /** `null`: the first origin that is asked for. */
+  readonly scope: OriginScope | null
   readonly maxBodyBytes: number
   readonly allowDuplicateParameters: boolean
   readonly allowPlaintextOverHttp: boolean
@@ -126,7 +126,7 @@ export function readOAuth1Options(options: OAuth1Options): OAuth1Settings {
     placement,
     realm: own.realm === undefined ? null : headerText(own.realm),
     bodyHash: readBodyHash(own.bodyHash ?? false, method),
-    scope: new OriginScope(own.origins),
+    scope: own.origins === undefined ? null : new OriginScope({ origins: own.origins }, 'OAuth1'),
     maxBodyBytes: byteCount(own.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES),
     allowDuplicateParameters: own.allowDuplicateParameters === true,
     allowPlaintextOverHttp: own.allowPlaintextOverHttp === true,

@@ -2,6 +2,7 @@ import {
   AuthBase,
   type AuthContext,
   LimitExceededError,
+  OriginScope,
   parseChallenges,
   type PreparedRequest,
   type Response,
@@ -30,12 +31,14 @@ export class OAuth1 extends AuthBase {
   readonly #settings: OAuth1Settings
   readonly #primitives: SignaturePrimitives
   readonly #clocks = new ServerClocks()
+  #scope: OriginScope | null
 
   /** @throws UsageError for an unknown option, or a value that cannot be meant. */
   constructor(options: OAuth1Options) {
     super()
     this.#settings = readOAuth1Options(options)
-    const { clientKey, clientSecret, method } = this.#settings
+    const { clientKey, clientSecret, method, scope } = this.#settings
+    this.#scope = scope
     this.#primitives = new SignaturePrimitives({ clientKey, clientSecret, sign: method.sign })
   }
 
@@ -52,7 +55,7 @@ export class OAuth1 extends AuthBase {
       throw new OAuth1SignatureError('OAuth 1 signs requests for their origin; a proxy needs another proxyAuth')
     }
     const { origin } = request
-    if (!this.#settings.scope.allows(origin)) {
+    if (this.#refusal(request) !== null) {
       yield request
       return
     }
@@ -72,11 +75,8 @@ export class OAuth1 extends AuthBase {
    * @throws OAuth1SignatureError for a request that cannot be signed, or goes to another origin; InsecureTransportError.
    */
   async sign(request: PreparedRequest): Promise<PreparedRequest> {
-    if (!this.#settings.scope.allows(request.origin)) {
-      throw new OAuth1SignatureError(
-        `${request.method} ${showUrl(request.url)}: its origin is none that this OAuth1 signs for. Name it in origins`,
-      )
-    }
+    const refusal = this.#refusal(request)
+    if (refusal !== null) throw new OAuth1SignatureError(`${request.method} ${showUrl(request.url)}: ${refusal}`)
     return this.#sign(request, Date.now() + this.#clocks.offset(request.origin))
   }
 
@@ -114,6 +114,12 @@ export class OAuth1 extends AuthBase {
     protocol['oauth_signature'] = signature
     this.#place(signed, parts, protocol, placement)
     return signed
+  }
+
+  /** Why a request is not signed. Plain http is no reason: the signature shows no secret, and {@link OAuth1.#refusePlaintext} is there for the one that does. */
+  #refusal(request: PreparedRequest): string | null {
+    this.#scope ??= new OriginScope({ origins: [request.origin] }, 'OAuth1')
+    return this.#scope.refusal(request, { recipient: 'origin' })
   }
 
   #refusePlaintext({ url, method }: PreparedRequest): void {
