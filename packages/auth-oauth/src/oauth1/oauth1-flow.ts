@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type Fields, post, type RequestOptions, type Response, type Session, UsageError } from '@entreat/core'
 import { AuthorizationResponseError, OAuth1TokenError, StateMismatchError } from '../errors.ts'
+import { MOST_ANSWER_BYTES } from '../oauth2/answer-body.ts'
 import { requireSecure } from '../oauth2/insecure-transport.ts'
 import { showServerText, showUrl } from '../redaction.ts'
 import { readOptions } from '../options.ts'
@@ -23,6 +24,8 @@ export interface OAuth1FlowOptions extends SigningOptions {
   readonly callback?: string | URL | undefined
   /** Sends the token requests, with its proxy, TLS and pool. Default: connections of their own. */
   readonly session?: Session | undefined
+  /** The whole of one token request, in milliseconds. Default 30000. */
+  readonly timeout?: number | undefined
   /** Allow endpoints over http on other machines: whoever listens there gets the tokens. Default `false`: only on loopback. */
   readonly allowInsecure?: boolean | undefined
   /** Take servers of OAuth 1.0 that do not confirm the callback: an attacker can send their own code to a user. Default `false`. */
@@ -53,13 +56,15 @@ export class OAuth1Flow {
   readonly #endpoints: { readonly request: URL; readonly authorize: URL; readonly access: URL }
   readonly #callback: string
   readonly #session: Session | null
+  readonly #timeout: number
   readonly #allowUnconfirmedCallback: boolean
 
   /** @throws UsageError for an unknown option or a value that cannot be meant; InsecureTransportError for an endpoint over plain http. */
   constructor(options: OAuth1FlowOptions) {
     const own = readOptions(options, OAUTH1_FLOW_OPTIONS, 'OAuth1Flow')
-    const { requestTokenUrl, authorizeUrl, accessTokenUrl, callback, session, allowInsecure, ...rest } = own
-    const { allowUnconfirmedCallback, ...signing } = rest
+    const { requestTokenUrl, authorizeUrl, accessTokenUrl, callback, session, timeout = 30_000, ...rest } = own
+    const { allowInsecure, allowUnconfirmedCallback, ...signing } = rest
+    if (!(timeout > 0)) throw new UsageError('OAuth1Flow: timeout must be a positive number of milliseconds')
     const read = (url: string | URL, name: string): URL => {
       if (!URL.canParse(String(url))) throw new UsageError(`OAuth1Flow: ${name} must be an absolute URL`)
       return requireSecure(String(url), name, allowInsecure === true)
@@ -71,6 +76,7 @@ export class OAuth1Flow {
     }
     this.#callback = String(callback ?? 'oob')
     this.#session = session ?? null
+    this.#timeout = timeout
     this.#allowUnconfirmedCallback = allowUnconfirmedCallback === true
     this.#signing = signing
     // Says what is wrong with the options now, not at the first request.
@@ -82,8 +88,8 @@ export class OAuth1Flow {
    *
    * @throws OAuth1TokenError if the server refuses, gives no token, or does not confirm the callback.
    */
-  async requestToken(options: RequestTokenOptions = {}): Promise<OAuth1Token> {
-    const { realm, data, signal } = options
+  async requestToken(options?: RequestTokenOptions): Promise<OAuth1Token> {
+    const { realm, data, signal } = readOptions(options, REQUEST_TOKEN_OPTIONS, 'requestToken()')
     const auth = this.#sign(this.#endpoints.request, {
       callback: this.#callback,
       ...(realm === undefined ? {} : { realm: realm.join(' ') }),
@@ -122,12 +128,13 @@ export class OAuth1Flow {
   async accessToken(
     callback: AuthorizedCallback,
     token: OAuth1Token,
-    options: { readonly signal?: AbortSignal } = {},
+    options?: { readonly signal?: AbortSignal },
   ): Promise<OAuth1Token> {
+    const { signal } = readOptions(options, { signal: true }, 'accessToken()')
     const verifier = readVerifier(callback, token)
     const { access } = this.#endpoints
     const auth = this.#sign(access, { token: token.token, tokenSecret: token.tokenSecret, verifier })
-    return (await this.#fetch(access, auth, { signal: options.signal })).token
+    return (await this.#fetch(access, auth, { signal })).token
   }
 
   /** What signs requests with an access token. */
@@ -149,6 +156,9 @@ export class OAuth1Flow {
       // A redirect could take the credentials elsewhere, and a repeated request could use up what it asks for.
       allowRedirects: false,
       retry: null,
+      timeout: { total: this.#timeout },
+      limits: { decodedBytes: MOST_ANSWER_BYTES },
+      stream: false,
       ...(data === undefined ? {} : { data }),
       ...(signal === undefined ? {} : { signal }),
     }
@@ -160,6 +170,12 @@ export class OAuth1Flow {
   }
 }
 
+const REQUEST_TOKEN_OPTIONS: Readonly<Record<keyof RequestTokenOptions, true>> = {
+  realm: true,
+  data: true,
+  signal: true,
+}
+
 /** The names that `new OAuth1Flow()` knows. */
 const OAUTH1_FLOW_OPTIONS: Readonly<Record<keyof OAuth1FlowOptions, true>> = {
   ...SIGNING_OPTIONS,
@@ -168,6 +184,7 @@ const OAUTH1_FLOW_OPTIONS: Readonly<Record<keyof OAuth1FlowOptions, true>> = {
   accessTokenUrl: true,
   callback: true,
   session: true,
+  timeout: true,
   allowInsecure: true,
   allowUnconfirmedCallback: true,
 }

@@ -10,6 +10,7 @@ import { KeyQueue } from './key-queue.ts'
 import { type FileLock, LockFile } from './lock-file.ts'
 import { lockLifetime } from './lock-lifetime.ts'
 import { PrivateDirectory } from './private-directory.ts'
+import { readCondition, readLockOptions } from './store-options.ts'
 import { isPrevious, storedCopy } from './stored-text.ts'
 import { type EncryptionKey, TokenSeal } from './token-seal.ts'
 import type { LockOptions, SaveCondition, TokenLock, TokenStore } from './token-store.ts'
@@ -72,13 +73,14 @@ export class FileTokenStore<Stored extends object = TokenData> implements TokenS
     return (await this.#read(key))?.token
   }
 
-  async save(key: string, token: Stored, condition: SaveCondition<Stored> = {}): Promise<boolean> {
+  async save(key: string, token: Stored, condition?: SaveCondition<Stored>): Promise<boolean> {
     const copy = storedCopy(token)
-    if (condition.lock !== undefined || condition.previous === undefined) return this.#save(key, copy, condition)
+    const own = readCondition(condition)
+    if (own.lock !== undefined || own.previous === undefined) return this.#save(key, copy, own)
     // What is compared must not change before it is replaced.
     const lock = await this.lock(key)
     try {
-      return await this.#save(key, copy, { ...condition, lock })
+      return await this.#save(key, copy, { previous: own.previous, lock })
     } finally {
       await lock.release()
     }
@@ -88,7 +90,8 @@ export class FileTokenStore<Stored extends object = TokenData> implements TokenS
     await this.#directory.remove(`${nameOf(key)}.json`)
   }
 
-  async lock(key: string, { ttlMs, signal }: LockOptions = {}): Promise<TokenLock> {
+  async lock(key: string, options?: LockOptions): Promise<TokenLock> {
+    const { ttlMs, signal } = readLockOptions(options)
     const life = ttlMs === undefined ? this.#lockTtlMs : lockLifetime(ttlMs)
     const leave = await this.#queue.enter(key, signal)
     try {

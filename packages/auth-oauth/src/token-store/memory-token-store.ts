@@ -2,6 +2,7 @@ import { LockLostError } from '../errors.ts'
 import { inspectAs } from '../redaction.ts'
 import type { TokenData } from '../token.ts'
 import { KeyQueue } from './key-queue.ts'
+import { readCondition, readLockOptions } from './store-options.ts'
 import { isPrevious, storedCopy } from './stored-text.ts'
 import type { LockOptions, SaveCondition, TokenLock, TokenStore } from './token-store.ts'
 
@@ -20,9 +21,9 @@ export class MemoryTokenStore<Stored extends object = TokenData> implements Toke
     return Promise.resolve(stored && storedCopy(stored))
   }
 
-  async save(key: string, token: Stored, condition: SaveCondition<Stored> = {}): Promise<boolean> {
-    condition.lock?.assertHeld()
-    const { previous } = condition
+  async save(key: string, token: Stored, condition?: SaveCondition<Stored>): Promise<boolean> {
+    const { previous, lock } = readCondition(condition)
+    lock?.assertHeld()
     if (previous !== undefined && !isPrevious(this.#tokens.get(key), previous)) return false
     this.#tokens.set(key, storedCopy(token))
     return true
@@ -34,8 +35,8 @@ export class MemoryTokenStore<Stored extends object = TokenData> implements Toke
   }
 
   /** Nobody dies alone in one process, so `ttlMs` has no meaning here. */
-  async lock(key: string, { signal }: LockOptions = {}): Promise<TokenLock> {
-    const leave = await this.#queue.enter(key, signal)
+  async lock(key: string, options?: LockOptions): Promise<TokenLock> {
+    const leave = await this.#queue.enter(key, readLockOptions(options).signal)
     return new MemoryLock(++this.#fence, leave)
   }
 

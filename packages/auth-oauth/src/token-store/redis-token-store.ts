@@ -8,6 +8,7 @@ import { HeldLock } from './held-lock.ts'
 import { KeyQueue, PollingPause } from './key-queue.ts'
 import { lockLifetime } from './lock-lifetime.ts'
 import { type EvalArguments, type RedisClient, RedisCommands } from './redis-commands.ts'
+import { readCondition, readLockOptions } from './store-options.ts'
 import { isPrevious, storedCopy } from './stored-text.ts'
 import { type EncryptionKey, TokenSeal } from './token-seal.ts'
 import type { LockOptions, SaveCondition, TokenLock, TokenStore } from './token-store.ts'
@@ -117,8 +118,8 @@ export class RedisTokenStore<Stored extends object = TokenData> implements Token
     return value === null ? undefined : this.#read(key, value)
   }
 
-  async save(key: string, token: Stored, condition: SaveCondition<Stored> = {}): Promise<boolean> {
-    const { previous, lock } = condition
+  async save(key: string, token: Stored, condition?: SaveCondition<Stored>): Promise<boolean> {
+    const { previous, lock } = readCondition(condition)
     const { owner = '' } = lock === undefined ? {} : this.#ownLock(key, lock)
     const keys = this.#keys(key)
     const content = JSON.stringify({ key, token: storedCopy(token) })
@@ -142,7 +143,8 @@ export class RedisTokenStore<Stored extends object = TokenData> implements Token
     await this.#redis.eval(DELETE, [token, fence], [])
   }
 
-  async lock(key: string, { ttlMs, signal }: LockOptions = {}): Promise<TokenLock> {
+  async lock(key: string, options?: LockOptions): Promise<TokenLock> {
+    const { ttlMs, signal } = readLockOptions(options)
     const life = ttlMs === undefined ? this.#lockTtlMs : lockLifetime(ttlMs)
     const leave = await this.#queue.enter(key, signal)
     const owner = randomBytes(16).toString('hex')

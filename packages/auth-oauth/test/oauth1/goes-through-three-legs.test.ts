@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest'
-import { Session } from '@entreat/core'
+import { LimitExceededError, Session, TotalTimeout } from '@entreat/core'
 import { type CustomHandler, TestServer } from '@entreat/testkit'
 import {
   AuthorizationResponseError,
@@ -226,6 +226,16 @@ describe('with a provider that is not what it should be', () => {
     expect(server.requests[0]?.header('authorization')).not.toContain('Basic')
   })
 
+  test('an answer without end is given up, in bytes and in time', async () => {
+    answer = { status: 200, body: `oauth_token=${'x'.repeat(2_000_000)}` }
+    await expect(flow().requestToken()).rejects.toThrow(LimitExceededError)
+    server.reset()
+    const silent = await TestServer.start({ tls: false, handler: () => true })
+    const waiting = flow({ requestTokenUrl: silent.url, timeout: 50 }).requestToken()
+    await expect(waiting).rejects.toThrow(TotalTimeout)
+    await silent.close()
+  })
+
   test('a caller can give up', async () => {
     answer = { status: 200 }
     const reason = new Error('enough')
@@ -272,6 +282,7 @@ describe('OAuth1Flow', () => {
       /authorizeUrl must be an absolute URL/,
     )
     expect(() => new OAuth1Flow({ ...options, signatureMethod: 'RSA-SHA1' })).toThrow(/needs a privateKey/)
+    expect(() => new OAuth1Flow({ ...options, timeout: 0 })).toThrow(/timeout must be/)
     expect(() => new OAuth1Flow(undefined as never)).toThrow(/absolute URL/)
   })
 })

@@ -190,6 +190,21 @@ export function describeStoreRules(name: string, open: (ctx: TestContext) => Pro
       expect(await other.save('a', token(2), { previous: token(1, { raw }) })).toBe(true)
     })
 
+    test('listens to no polluted Object.prototype, and names options that it does not know', async (ctx) => {
+      const { store } = await open(ctx)
+      const polluted = Object.prototype as Record<string, unknown>
+      Object.assign(polluted, { previous: token(9), ttlMs: 1 })
+      try {
+        expect(await store.save('a', token(1), {})).toBe(true)
+        await (await lockOf(store)('a', {})).release()
+      } finally {
+        delete polluted['previous']
+        delete polluted['ttlMs']
+      }
+      await expect(store.save('a', token(2), { prev: token(1) } as never)).rejects.toThrow('Did you mean "previous"?')
+      await expect(lockOf(store)('a', { ttl: 1 } as never)).rejects.toThrow('Did you mean "ttlMs"?')
+    })
+
     test('shows no token when it is printed', async (ctx) => {
       const { store } = await open(ctx)
       await store.save('user-canary', token(1))
