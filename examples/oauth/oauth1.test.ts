@@ -34,7 +34,7 @@ async function runExample(...args: string[]): Promise<string[]> {
 }
 
 test('signs a user in once, and has the token from then on', async () => {
-  const provider = (await (startOAuth1Provider as () => Promise<Provider>)()) as Provider
+  const provider = await (startOAuth1Provider as () => Promise<Provider>)()
   const folder = await mkdtemp(join(tmpdir(), 'entreat-examples-'))
   const directory = join(folder, 'tokens')
   expect(await runExample(provider.url, directory)).toEqual([expect.stringMatching(/^open /), 'hello=ishmael'])

@@ -6,10 +6,10 @@ import { LockLostError, TokenStoreError } from '../errors.ts'
 import { readOptions } from '../options.ts'
 import { inspectAs } from '../redaction.ts'
 import type { TokenData } from '../token.ts'
-import { KeyQueue } from './key-queue.ts'
+import { KeyQueue, Turnstile } from './key-queue.ts'
 import { type FileLock, LockFile } from './lock-file.ts'
 import { lockLifetime } from './lock-lifetime.ts'
-import { PrivateDirectory } from './private-directory.ts'
+import { MOST_OPEN_FILES, PrivateDirectory } from './private-directory.ts'
 import { readCondition, readLockOptions } from './store-options.ts'
 import { isPrevious, storedCopy } from './stored-text.ts'
 import { type EncryptionKey, TokenSeal } from './token-seal.ts'
@@ -24,6 +24,9 @@ export interface FileTokenStoreOptions {
   /** How long the lock of a process that died is respected, in milliseconds. Default 10000. */
   readonly lockTtlMs?: number
 }
+
+/** How long a save that died half-way keeps others from saving. */
+const SAVING_TTL_MS = 5000
 
 const KNOWN: Readonly<Record<keyof FileTokenStoreOptions, true>> = {
   directory: true,
@@ -54,6 +57,8 @@ export class FileTokenStore<Stored extends object = TokenData> implements TokenS
   readonly #seal: TokenSeal | null
   readonly #lockTtlMs: number
   readonly #queue = new KeyQueue()
+  readonly #savers = new KeyQueue()
+  readonly #lockTurnstile = new Turnstile(MOST_OPEN_FILES)
   readonly #locks = new WeakMap<TokenLock, { readonly key: string; readonly held: FileLock }>()
 
   /** @throws UsageError for an unknown option, or a value that cannot be meant. */
@@ -76,18 +81,11 @@ export class FileTokenStore<Stored extends object = TokenData> implements TokenS
   async save(key: string, token: Stored, condition?: SaveCondition<Stored>): Promise<boolean> {
     const copy = storedCopy(token)
     const own = readCondition(condition)
-    if (own.lock !== undefined || own.previous === undefined) return this.#save(key, copy, own)
-    // What is compared must not change before it is replaced.
-    const lock = await this.lock(key)
-    try {
-      return await this.#save(key, copy, { previous: own.previous, lock })
-    } finally {
-      await lock.release()
-    }
+    return this.#alone(key, () => this.#save(key, copy, own))
   }
 
   async delete(key: string): Promise<void> {
-    await this.#directory.remove(`${nameOf(key)}.json`)
+    await this.#alone(key, () => this.#directory.remove(`${nameOf(key)}.json`))
   }
 
   async lock(key: string, options?: LockOptions): Promise<TokenLock> {
@@ -96,7 +94,7 @@ export class FileTokenStore<Stored extends object = TokenData> implements TokenS
     const leave = await this.#queue.enter(key, signal)
     try {
       await this.#directory.ready()
-      const file = new LockFile(this.#directory.file(`${nameOf(key)}.lock`))
+      const file = new LockFile(this.#directory.file(`${nameOf(key)}.lock`), this.#lockTurnstile)
       const held = await file.acquire({ ttlMs: life, lastFence: () => this.#fence(key), signal })
       const lock = leavingAfter(held.lock, leave)
       this.#locks.set(lock, { key, held })
@@ -114,6 +112,23 @@ export class FileTokenStore<Stored extends object = TokenData> implements TokenS
 
   toString(): string {
     return `FileTokenStore { ${this.#directory.path} }`
+  }
+
+  /** Nobody else changes the file meanwhile. This is no lock of {@link lock}, whose holder saves too. */
+  async #alone<T>(key: string, action: () => Promise<T>): Promise<T> {
+    const leave = await this.#savers.enter(key)
+    try {
+      await this.#directory.ready()
+      const file = new LockFile(this.#directory.file(`${nameOf(key)}.saving`), this.#lockTurnstile)
+      const { lock } = await file.acquire({ ttlMs: SAVING_TTL_MS, lastFence: () => Promise.resolve(0) })
+      try {
+        return await action()
+      } finally {
+        await lock.release()
+      }
+    } finally {
+      leave()
+    }
   }
 
   async #save(key: string, token: Stored, { previous, lock }: SaveCondition<Stored>): Promise<boolean> {

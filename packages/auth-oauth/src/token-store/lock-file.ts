@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { HeldLock, type LockMedium } from './held-lock.ts'
-import { PollingPause } from './key-queue.ts'
+import { PollingPause, type Turnstile } from './key-queue.ts'
 import { attempt, openIfThere } from './private-directory.ts'
 
 /** Who holds the lock, as the file says. */
@@ -42,9 +42,12 @@ const REMOVAL_TAKES_MS = 60_000
  */
 export class LockFile {
   readonly #path: string
+  readonly #turnstile: Turnstile
 
-  constructor(path: string) {
+  /** @param turnstile - limits how many files are open: not one that `lastFence` waits at. */
+  constructor(path: string, turnstile: Turnstile) {
     this.#path = path
+    this.#turnstile = turnstile
   }
 
   /**
@@ -61,12 +64,13 @@ export class LockFile {
         signal?.throwIfAborted()
         const askedAt = performance.now()
         const owner = randomBytes(16).toString('hex')
-        const fence = await this.#create(owner, ttlMs, async () => 1 + Math.max(overtaken, await lastFence()))
+        const nextFence = async (): Promise<number> => 1 + Math.max(overtaken, await lastFence())
+        const fence = await this.#turnstile.run(() => this.#create(owner, ttlMs, nextFence))
         if (fence !== null) return this.#hold({ owner, fence, ttlMs }, askedAt)
-        const holder = await this.#read(ttlMs)
+        const holder = await this.#turnstile.run(() => this.#read(ttlMs))
         if (holder === null) continue
         overtaken = Math.max(overtaken, holder.fence)
-        if (!watch.isStale(holder) || !(await this.#remove(holder.owner))) await pause.next(signal)
+        if (!watch.isStale(holder) || !(await this.#removeInTurn(holder.owner))) await pause.next(signal)
       }
     }).catch((error: unknown) => {
       signal?.throwIfAborted()
@@ -75,13 +79,14 @@ export class LockFile {
   }
 
   #hold(mine: Omit<Holder, 'confirmedMs'>, askedAt: number): FileLock {
-    const isOurs = async (): Promise<boolean> => (await this.#read(mine.ttlMs))?.owner === mine.owner
+    const isOurs = async (): Promise<boolean> =>
+      (await this.#turnstile.run(() => this.#read(mine.ttlMs)))?.owner === mine.owner
     const medium: LockMedium = {
       what: this.#path,
       fence: mine.fence,
       ttlMs: mine.ttlMs,
-      confirm: () => this.#touch(mine.owner),
-      giveBack: async () => void (await this.#remove(mine.owner)),
+      confirm: () => this.#turnstile.run(() => this.#touch(mine.owner)),
+      giveBack: async () => void (await this.#removeInTurn(mine.owner)),
     }
     return { lock: new HeldLock(medium, askedAt), isOurs }
   }
@@ -136,6 +141,10 @@ export class LockFile {
     } finally {
       await file.close()
     }
+  }
+
+  #removeInTurn(owner: string): Promise<boolean> {
+    return this.#turnstile.run(() => this.#remove(owner))
   }
 
   /** Removes the lock if it is this owner's. @returns `false` if somebody else is about to. */

@@ -3,8 +3,11 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TokenStoreError } from '../errors.ts'
+import { Turnstile } from './key-queue.ts'
 
 const MOST_BYTES = 1_048_576
+/** Of one store, whatever is asked of it at once: a process may have as few as 256 in all. */
+export const MOST_OPEN_FILES = 32
 const ABANDONED_MS = 3_600_000
 /** Windows has no owners and modes of this kind; what protects a user's files there is the profile's access list. */
 const HAS_MODES = process.platform !== 'win32'
@@ -12,6 +15,7 @@ const HAS_MODES = process.platform !== 'win32'
 /** A directory of files that only their owner may read, each written whole or not at all. */
 export class PrivateDirectory {
   readonly path: string
+  readonly #turnstile = new Turnstile(MOST_OPEN_FILES)
   #ready: Promise<void> | null = null
 
   constructor(path: string) {
@@ -39,7 +43,7 @@ export class PrivateDirectory {
   /** @returns the text of a file, or `null` if there is none. @throws TokenStoreError if others may read it, or it is no plain file. */
   async read(name: string): Promise<string | null> {
     await this.ready()
-    return attempt(`read ${this.file(name)}`, async () => {
+    return this.#attempt(`read ${this.file(name)}`, async () => {
       // A link could lead to a file that somebody else wrote.
       const file = await openIfThere(this.file(name), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
       if (file === null) return null
@@ -61,9 +65,9 @@ export class PrivateDirectory {
     await this.ready()
     const temporary = this.file(`${name}.${randomBytes(8).toString('hex')}.tmp`)
     try {
-      await attempt(`write ${temporary}`, () => writeDurably(temporary, text))
+      await this.#attempt(`write ${temporary}`, () => writeDurably(temporary, text))
       await isStillWanted?.()
-      await attempt(`write ${this.file(name)}`, async () => {
+      await this.#attempt(`write ${this.file(name)}`, async () => {
         await rename(temporary, this.file(name))
         await this.#syncDirectory()
       })
@@ -75,10 +79,14 @@ export class PrivateDirectory {
 
   async remove(name: string): Promise<void> {
     await this.ready()
-    await attempt(`delete ${this.file(name)}`, async () => {
+    await this.#attempt(`delete ${this.file(name)}`, async () => {
       await rm(this.file(name), { force: true })
       await this.#syncDirectory()
     })
+  }
+
+  #attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
+    return this.#turnstile.run(() => attempt(what, action))
   }
 
   async #prepare(): Promise<void> {

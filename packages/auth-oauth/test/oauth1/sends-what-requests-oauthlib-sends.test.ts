@@ -16,9 +16,7 @@ const missing = await missingPackages()
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
 const calls = readPeerCalls().map((call) =>
-  call.oauth.signatureMethod?.toString().startsWith('RSA')
-    ? { ...call, oauth: { ...call.oauth, privateKey: pem } }
-    : call,
+  call.name.startsWith('RSA') ? { ...call, oauth: { ...call.oauth, privateKey: pem } } : call,
 )
 
 const TOKENS: Readonly<Record<string, string>> = {
@@ -89,7 +87,7 @@ async function threeLegs(session: Session, call: PeerCall): Promise<void> {
 /** What has to be equal: all but how each library calls itself, and the order of the header's parameters. */
 function comparable(request: RecordedRequest | undefined): object {
   const { method, url, body } = request as RecordedRequest
-  const [path, query = ''] = (url as string).split('?')
+  const [path, query = ''] = url.split('?')
   return {
     method,
     path,

@@ -135,7 +135,7 @@ test('options that are refused', () => {
   ]
   for (const options of wrong) {
     try {
-      new OAuth1({ ...credentials, ...options } as never)
+      new OAuth1({ ...credentials, ...options })
     } catch (error) {
       show(error)
     }

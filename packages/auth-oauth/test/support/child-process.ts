@@ -20,10 +20,22 @@ export class Child implements Disposable {
   readonly #ended: Promise<number | null>
   readonly #limit: NodeJS.Timeout
 
-  constructor(script: string, input: unknown = null) {
-    const args = ['--input-type=module', '--eval', PREAMBLE.replace('INPUT', () => JSON.stringify(input)) + script]
+  /** @param openFiles - how many files it may have open; default: as many as this process. */
+  constructor(script: string, input: unknown = null, openFiles?: number) {
+    const args = [
+      process.execPath,
+      '--input-type=module',
+      '--eval',
+      PREAMBLE.replace('INPUT', () => JSON.stringify(input)) + script,
+    ]
     const env = { PATH: process.env['PATH'], HOME: cache }
-    this.#child = spawn(process.execPath, args, { cwd: compiledSources(), env, stdio: ['pipe', 'pipe', 'inherit'] })
+    const limited =
+      openFiles === undefined ? args : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...args]
+    this.#child = spawn(limited[0] as string, limited.slice(1), {
+      cwd: compiledSources(),
+      env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     const stdout = this.#child.stdout as NonNullable<ChildProcess['stdout']>
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]()
     this.#ended = new Promise((resolve) => void this.#child.once('close', resolve))

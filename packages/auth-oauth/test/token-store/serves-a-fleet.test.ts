@@ -194,6 +194,19 @@ process.exit()
     expect(await readdir(directory)).toHaveLength(1)
   })
 
+  test('a process with few files to open serves hundreds of users at once', async () => {
+    const script = `
+const store = new oauth.FileTokenStore(input)
+const users = Array.from({ length: 400 }, (_, n) => 'user ' + n)
+await Promise.all(users.map((user) => store.save(user, { accessToken: user, tokenType: 'Bearer' })))
+const tokens = await Promise.all(users.map((user) => store.load(user)))
+report(tokens.filter((token, n) => token?.accessToken === users[n]).length)
+process.exit()
+`
+    using child = new Child(script, { directory: folder }, 100)
+    expect(await child.report()).toBe(400)
+  })
+
   test('a process that holds a lock and has nothing else to do may end', async () => {
     await writeFile(join(folder, 'unrelated'), '')
     using child = new Child(`await new oauth.FileTokenStore(input).lock('key'); process.stdin.destroy()`, {

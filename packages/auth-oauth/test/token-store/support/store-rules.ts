@@ -144,6 +144,18 @@ export function describeStoreRules(name: string, open: (ctx: TestContext) => Pro
       await second.release()
     })
 
+    test('saves and deletes without the lock do not wait for its holder, and are seen by it', async (ctx) => {
+      const { store, other } = await open(ctx)
+      await store.save('a', token(0))
+      const lock = await lockOf(store)('a')
+      expect(await store.save('a', token(1), { previous: token(0) })).toBe(true)
+      expect(await other.save('a', token(2))).toBe(true)
+      await other.delete('a')
+      expect(await store.save('a', token(3), { previous: token(2), lock })).toBe(false)
+      expect(await store.load('a')).toBe(undefined)
+      await lock.release()
+    })
+
     test('who waits for a lock can stop waiting, and leaves no trace', async (ctx) => {
       const { store, other } = await open(ctx)
       const held = await lockOf(store)('a')
