@@ -22,7 +22,7 @@ export interface Callback {
   answer(page: SignInPage): Promise<void>
 }
 
-const MOST_CONNECTIONS = 20
+const MOST_CONNECTIONS = 200
 const REQUEST_TIMEOUT_MS = 10_000
 
 /**
@@ -53,7 +53,11 @@ export class LoopbackRedirect {
 
   /** @throws SignInError if the port is taken. */
   static async listen(options: LoopbackRedirectOptions): Promise<LoopbackRedirect> {
-    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS })
+    const server = createServer({
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1000,
+    })
     server.maxConnections = MOST_CONNECTIONS
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(notListening(options.port, error)))

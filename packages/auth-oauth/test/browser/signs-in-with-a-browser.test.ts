@@ -168,6 +168,21 @@ describe('the loopback address', () => {
     expect(server.exchanges).toHaveLength(1)
   })
 
+  test('serves the user while others hold connections and say nothing, and lets go of them at the end', async () => {
+    const { url, redirectUri, outcome } = await begin()
+    const silent = Array.from({ length: 60 }, () => connect(Number(new URL(redirectUri).port), '127.0.0.1'))
+    const gone = silent.map((socket) =>
+      once(
+        socket.on('error', () => {}),
+        'close',
+      ),
+    )
+    await Promise.all(silent.map((socket) => once(socket, 'connect')))
+    await signIn(url)
+    await outcome
+    await Promise.all(gone)
+  })
+
   test('repeats nothing of what it is sent as HTML', async () => {
     const { redirectUri, state, outcome } = await begin()
     const refused = expect(outcome).rejects.toThrow(AuthorizationResponseError)
