@@ -31,7 +31,7 @@ export interface FileLock {
 
 const LONGEST_PAUSE_MS = 100
 /** A process that removes a lock needs microseconds: after this long it is dead. */
-const REMOVAL_TAKES_MS = 60_000
+const REMOVAL_TAKES_MS = 10_000
 
 /**
  * A lock that is a file: who creates it holds it, and touches it until it is removed.

@@ -120,11 +120,11 @@ export class PrivateDirectory {
     )
   }
 
-  /** What a process left that died while it wrote. */
+  /** What processes left that died while they wrote or unlocked. */
   async #removeAbandoned(): Promise<void> {
     const before = Date.now() - ABANDONED_MS
     for (const name of await readdir(this.path)) {
-      if (!/^[0-9a-f]{64}\.[a-z]+\.[0-9a-f]{16}\.tmp$/.test(name)) continue
+      if (!/^[0-9a-f]{64}\.[a-z]+\.[^.]+\.(?:tmp|removal)$/.test(name)) continue
       const stats = await stat(this.file(name)).catch(() => null)
       if (stats !== null && stats.mtimeMs < before) await rm(this.file(name), { force: true }).catch(() => {})
     }

@@ -1,7 +1,7 @@
 import { TokenStoreError } from '../errors.ts'
 
 /** JSON with the members of every record in order, so that equal values have equal text. */
-export function canonicalText(value: unknown): string {
+function canonicalText(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) => {
     if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
     // Pairs, not an object: __proto__ is a name like others.

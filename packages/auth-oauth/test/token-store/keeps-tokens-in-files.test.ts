@@ -143,15 +143,18 @@ describe('the files of a FileTokenStore (trap 29)', () => {
     await expect(store.load('b')).rejects.toThrow(TokenStoreError)
   })
 
-  test('what a process left that died while it wrote is removed after an hour', async () => {
-    const name = `${'a'.repeat(64)}.json.0123456789abcdef.tmp`
-    const [old, young] = [join(folder, name), join(folder, name.replace('0123', '4567'))]
-    await writeFile(old, '')
-    await writeFile(young, '')
-    await utimes(old, new Date(Date.now() - 7_200_000), new Date(Date.now() - 7_200_000))
-    await open().load('key')
-    expect(await readdir(folder)).toEqual([young.slice(folder.length + 1)])
-  })
+  test.each(['json.0123456789abcdef.tmp', 'lock.0123456789abcdef0123456789abcdef.removal'])(
+    'what a process left that died half-way is removed after an hour: %s',
+    async (ending) => {
+      const name = `${'a'.repeat(64)}.${ending}`
+      const [old, young] = [join(folder, name), join(folder, name.replace('0123', '4567'))]
+      await writeFile(old, '')
+      await writeFile(young, '')
+      await utimes(old, new Date(Date.now() - 7_200_000), new Date(Date.now() - 7_200_000))
+      await open().load('key')
+      expect(await readdir(folder)).toEqual([young.slice(folder.length + 1)])
+    },
+  )
 
   test('a directory that cannot be made is an error that says why, and may be there the next time', async () => {
     const blocked = join(folder, 'blocked')
@@ -253,6 +256,21 @@ describe('the lock of a FileTokenStore', () => {
     expect(await store.load('key')).toBe(undefined)
     await stalled.release()
     expect(await readFile(await lockFile(), 'utf8')).toContain('dddd')
+  })
+
+  test('whose overtaker died half-way is overtaken by another', async () => {
+    const store = open()
+    const stalled = await store.lock('key')
+    const file = await lockFile()
+    const owner = 'd'.repeat(32)
+    await writeFile(file, JSON.stringify({ owner, fence: 7, ttlMs: 100 }))
+    await writeFile(`${file}.${owner}.removal`, '')
+    for (const name of [file, `${file}.${owner}.removal`]) await utimes(name, new Date(0), new Date(0))
+    const lock = await open().lock('key')
+    expect(lock.fence).toBe(8)
+    await lock.release()
+    await stalled.release()
+    expect(await readdir(folder)).toEqual([])
   })
 
   test('whose writer died before it wrote is overtaken too', async () => {

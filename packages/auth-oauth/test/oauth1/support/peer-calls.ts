@@ -20,7 +20,7 @@ export interface PeerCall {
 }
 
 /** The table. */
-export const peerCallsFile = new URL('./peer-calls.json', import.meta.url)
+const peerCallsFile = new URL('./peer-calls.json', import.meta.url)
 
 export function readPeerCalls(): readonly PeerCall[] {
   return JSON.parse(readFileSync(peerCallsFile, 'utf8')) as readonly PeerCall[]

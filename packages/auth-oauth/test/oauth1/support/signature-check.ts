@@ -27,7 +27,7 @@ function answer(response: ServerResponse, isGood: boolean): void {
 }
 
 /** The plainest way to a base string: every parameter, sorted as it is encoded. */
-export function isSigned(request: IncomingMessage, secrets: Secrets): boolean {
+function isSigned(request: IncomingMessage, secrets: Secrets): boolean {
   const params = headerParameters(request)
   const signature = params.get('oauth_signature')
   const url = new URL(request.url ?? '/', `http://${request.headers.host}`)

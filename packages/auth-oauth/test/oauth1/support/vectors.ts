@@ -66,7 +66,7 @@ export function bodyOf({ body, body_b64 }: VectorInput): Buffer | null {
   return body === undefined ? null : Buffer.from(body)
 }
 
-export function isForm({ content_type = '' }: VectorInput): boolean {
+function isForm({ content_type = '' }: VectorInput): boolean {
   return /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(content_type)
 }
 
