@@ -9,7 +9,7 @@ export function inspectAs<T extends object>(prototype: T, show: (value: T) => st
 }
 
 /** Texts shorter than this are not looked for: masking every `a` says more than it hides. */
-const SHORTEST_SECRET = 6
+const SHORTEST_SECRET = 4
 const LONGEST_SHOWN = 300
 
 /**
@@ -20,9 +20,17 @@ const LONGEST_SHOWN = 300
  */
 export function showServerText(text: string, secrets: Iterable<string> = []): string {
   let shown = text
-  for (const secret of secrets) if (secret.length >= SHORTEST_SECRET) shown = shown.replaceAll(secret, '***')
+  for (const secret of secrets) {
+    if (secret.length < SHORTEST_SECRET) continue
+    for (const spelling of spellings(secret)) shown = shown.replaceAll(spelling, '***')
+  }
   shown = shown.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ').trim()
   return shown.length > LONGEST_SHOWN ? `${shown.slice(0, LONGEST_SHOWN)}…` : shown
+}
+
+/** The text itself, and as it stands in a query or form. */
+function spellings(text: string): string[] {
+  return [text, encodeURIComponent(text.toWellFormed()), String(new URLSearchParams({ '': text })).slice(1)]
 }
 
 /**

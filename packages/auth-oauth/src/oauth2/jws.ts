@@ -23,21 +23,8 @@ export interface JwsSigner {
   sign(input: Uint8Array): Uint8Array | Promise<Uint8Array>
 }
 
-/** JWS algorithms that are known here (RFC 7518 section 3.1, RFC 8037, RFC 9864). */
-export type JwsAlgorithm =
-  | 'RS256'
-  | 'RS384'
-  | 'RS512'
-  | 'PS256'
-  | 'PS384'
-  | 'PS512'
-  | 'ES256'
-  | 'ES384'
-  | 'ES512'
-  | 'EdDSA'
-  | 'Ed25519'
-
-const CURVES: Readonly<Record<string, JwsAlgorithm>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
+/** The JWS algorithm of each curve (RFC 7518 section 3.4). */
+const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
 
 /**
  * A signer with a private key of this process.

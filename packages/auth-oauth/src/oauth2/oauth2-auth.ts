@@ -6,10 +6,14 @@ import { MemoryTokenStore } from '../token-store/memory-token-store.ts'
 import type { TokenStore } from '../token-store/token-store.ts'
 import { asksForNonce } from './authorization-server.ts'
 import type { OAuth2Client } from './oauth2-client.ts'
+import { PerOrigin } from './per-origin.ts'
 import { placeToken } from './place-token.ts'
 import type { TokenPlacement } from './provider-profile.ts'
 import { type ObtainToken, type Renewal, SharedToken, type TokenReason } from './shared-token.ts'
 import { scopeList } from './oauth2-client-options.ts'
+
+/** How long an origin that refuses a brand-new token is given no other, in milliseconds: it would refuse that one too. */
+const REFUSAL_PAUSE_MS = 30_000
 
 /** What `new OAuth2Auth()` takes. */
 export interface OAuth2AuthOptions {
@@ -73,6 +77,8 @@ export class OAuth2Auth extends AuthBase {
   #firstOrigin: string | null
   readonly #retriesOn401: boolean
   readonly #placement: TokenPlacement
+  /** Until when, on the monotonic clock, an origin's 401 leads to no renewal. */
+  readonly #refusals: PerOrigin<number> = new PerOrigin()
 
   /** @throws UsageError for an unknown option, or a value that cannot be meant. */
   constructor(options: OAuth2AuthOptions) {
@@ -115,6 +121,11 @@ export class OAuth2Auth extends AuthBase {
     this.#token.reject(accessToken)
   }
 
+  /** Resolves when no renewal runs. Closing a Session ends the renewals that travel on it, and a refresh token may be lost with one: wait before. */
+  async settled(): Promise<void> {
+    await this.#token.settled()
+  }
+
   override async *authFlow(
     request: PreparedRequest,
     context: AuthContext,
@@ -135,18 +146,21 @@ export class OAuth2Auth extends AuthBase {
     let token = await this.#token.get(renewal, { signal })
     await sign(token)
     let response = yield request
-    if (this.#learnNonce(request, response) && request.isReplayable) {
+    if (this.#wantsNonce(request, response, token)) {
       await sign(token)
       response = yield request
-      this.#learnNonce(request, response)
     }
     if (!this.#retriesOn401 || !isTokenRefused(response, context) || !request.isReplayable) return
+    const { clock } = this.#client.options
+    if (clock.monotonic() < (this.#refusals.get(request.origin) ?? 0)) return
     token = await this.#token.get(renewal, { signal, rejected: token.accessToken })
     await sign(token)
     response = yield request
-    if (!this.#learnNonce(request, response)) return
-    await sign(token)
-    yield request
+    if (this.#wantsNonce(request, response, token)) {
+      await sign(token)
+      response = yield request
+    }
+    if (isTokenRefused(response, context)) this.#refusals.set(request.origin, clock.monotonic() + REFUSAL_PAUSE_MS)
   }
 
   /** @throws InsecureTransportError for the very origin that the token is for: without a word it would always be refused there. */
@@ -164,14 +178,15 @@ export class OAuth2Auth extends AuthBase {
     return (request, options) => context.send(request, options)
   }
 
-  /** Remembers a nonce. @returns whether the API asks for one. */
-  #learnNonce(request: PreparedRequest, response: Response): boolean {
+  /** Learns from the answer to a proof. @returns whether the API asks for its nonce, and can be sent it. */
+  #wantsNonce(request: PreparedRequest, response: Response, token: Token): boolean {
+    if (token.tokenType.toLowerCase() !== 'dpop') return false
     const { server } = this.#client
     server.serverClock.observe(request.origin, response.headers)
     const nonce = response.headers.get('dpop-nonce')
     if (nonce === null) return false
     server.nonces.set(request.origin, nonce)
-    return asksForNonce(response)
+    return asksForNonce(response) && request.isReplayable
   }
 
   async #sign(request: PreparedRequest, context: AuthContext, token: Token): Promise<void> {

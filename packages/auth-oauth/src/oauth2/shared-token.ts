@@ -67,12 +67,16 @@ export class SharedToken {
   #flight: Promise<Token> | null = null
   /** An access token that an API has refused. */
   #rejected: string | null = null
+  /** Whether the next token that the store gives is refused, whichever it is. */
+  #rejectsStored = false
   /** A refresh token that the server has refused: it is not sent again. */
   #dead: { readonly refreshToken: string; readonly error: InvalidGrantError } | null = null
   /** A new token that the store did not take: it must not be lost, for the old refresh token is used up. */
   #unsaved: TokenData | null = null
   /** Until then, on the monotonic clock, the old token is used to its very end instead of being renewed. */
   #pausedUntil = 0
+  /** How long the server wants to be left alone, and what it said. */
+  #busy: { readonly until: number; readonly error: TokenRequestError } | null = null
 
   private constructor(store: TokenStore, key: string) {
     this.#store = store
@@ -122,7 +126,14 @@ export class SharedToken {
 
   /** Says that an API refuses a token, or that the present one must not be used. */
   reject(accessToken: string | undefined): void {
-    this.#rejected = accessToken ?? this.#held?.token.accessToken ?? this.#rejected
+    const present = this.#held?.token.accessToken
+    if (accessToken === undefined && present === undefined) this.#rejectsStored = true
+    this.#rejected = accessToken ?? present ?? this.#rejected
+  }
+
+  /** Resolves when no renewal runs, however it ends. */
+  async settled(): Promise<void> {
+    while (this.#flight !== null) await this.#flight.catch(() => {})
   }
 
   /** Puts a token in the place of whatever is there: after a sign-in. */
@@ -200,6 +211,8 @@ export class SharedToken {
       stored = isFirst ? seed : await this.#store.load(this.#key)
     }
     this.#stored = stored
+    if (this.#rejectsStored && stored !== undefined) this.#rejected = stored.accessToken
+    this.#rejectsStored = false
     if (stored === undefined) this.#held = null
     else this.#hold(Token.fromData(stored), client)
   }
@@ -226,10 +239,15 @@ export class SharedToken {
     known: { readonly lock: TokenLock | undefined; readonly reason: TokenReason },
   ): Promise<Token> {
     const reason = this.#stored === undefined ? 'initial' : known.reason
+    const { clock } = renewal.client.options
     let fresh: Token
     try {
+      if (this.#busy !== null && clock.monotonic() < this.#busy.until) throw this.#busy.error
       fresh = await this.#ask(renewal)
     } catch (error) {
+      if (error instanceof TokenRequestError && error !== this.#busy?.error && error.retryAfterMs !== undefined) {
+        this.#busy = { until: clock.monotonic() + error.retryAfterMs, error }
+      }
       return this.#keepOld(renewal, error)
     }
     // Found in the store while asking: another process has it from the server.

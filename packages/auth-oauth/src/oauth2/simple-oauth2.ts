@@ -12,10 +12,10 @@ export type GrantParams = Readonly<Record<string, string | number | boolean | re
 export type AnswerBody = Record<string, unknown>
 
 /** Endpoints by their names in the metadata. */
-export type GrantEndpoint = 'token_endpoint' | 'revocation_endpoint'
+type GrantEndpoint = 'token_endpoint' | 'revocation_endpoint'
 
 /** Posts a form to an endpoint and gives the answer of a success. */
-export type PostForm<Call> = (endpoint: GrantEndpoint, params: URLSearchParams, call: Call) => Promise<AnswerBody>
+type PostForm<Call> = (endpoint: GrantEndpoint, params: URLSearchParams, call: Call) => Promise<AnswerBody>
 
 /** What the grants are made of. */
 export interface GrantsInit<Call> {
@@ -60,7 +60,11 @@ export class Grants<Call> {
    */
   authorizationUrl(endpoint: string, params: GrantParams): string {
     const config = grantConfig(this.#init, endpoint)
-    const present = withoutNothing(params)
+    const present: Record<string, unknown> = {
+      ...withoutNothing(params),
+      response_type: 'code',
+      client_id: this.#init.clientId,
+    }
     const repeated = Object.entries(present).filter(([name, value]) => Array.isArray(value) && name !== 'scope')
     for (const [name] of repeated) delete present[name]
     const nowhere = { request: () => Promise.reject(new Error('The authorization URL needs no request')) }
@@ -75,17 +79,19 @@ export class Grants<Call> {
   /** Asks for a token by any grant. Of the parameters, `scope` may be a list. */
   async token(grantType: string, params: GrantParams, call: Call): Promise<AnswerBody> {
     const carried: Carried<Call> = { call }
-    const present = withoutNothing(params)
+    // Named even where it is the class's own: a parameter must not take its place.
+    const present = { ...withoutNothing(params), grant_type: grantType }
     if (grantType === 'client_credentials') await this.#clientCredentials.getToken(present, carried)
     else if (grantType === 'password') await this.#password.getToken(present, carried)
-    else await this.#code.getToken({ ...present, grant_type: grantType }, carried)
+    else await this.#code.getToken(present, carried)
     return carried.body as AnswerBody
   }
 
   /** Exchanges a refresh token. The answer is the server's own: it holds a refresh token only if there is a new one. */
   async refresh(refreshToken: string, params: GrantParams, call: Call): Promise<AnswerBody> {
     const carried: Carried<Call> = { call }
-    await this.#code.createToken({ refresh_token: refreshToken }).refresh(withoutNothing(params), carried)
+    const present = { ...withoutNothing(params), grant_type: 'refresh_token' }
+    await this.#code.createToken({ refresh_token: refreshToken }).refresh(present, carried)
     return carried.body as AnswerBody
   }
 

@@ -123,6 +123,7 @@ describe('grants that a certified server lacks', () => {
     const client = new OAuth2Client({ metadata: server.metadata, clientId: 'c', scope: 'a b' })
     const token = await client.password('ahab', 'ivory &', { extra: { grant_type: 'other', tenant: 'blue' } })
     expect(Object.fromEntries(server.seen[0]?.form ?? [])).toMatchObject({
+      grant_type: 'password',
       username: 'ahab',
       password: 'ivory &',
       scope: 'a b',
@@ -146,6 +147,30 @@ describe('grants that a certified server lacks', () => {
     expect(form.get('grant_type')).toBe('urn:ietf:params:oauth:grant-type:jwt-bearer')
     const { payload } = await jwtVerify(form.get('assertion') ?? '', publicKey, { audience: `${server.url}/token` })
     expect(payload).toMatchObject({ iss: 'robot@example.com', sub: 'ishmael@example.com', scope: 'mail' })
+  })
+
+  test('are not overridden by further parameters', async () => {
+    await using server = await FakeServer.start({ '/token': () => bearer('t0ken') })
+    const client = new OAuth2Client({ metadata: server.metadata, clientId: 'c' })
+    const extra = {
+      grant_type: 'other',
+      client_id: 'other',
+      refresh_token: 'other',
+      response_type: 'token',
+      state: 'other',
+    }
+    await client.clientCredentials({ extra })
+    await client.refresh('r3fresh', { extra })
+    const { url } = await client.authorizationRequest({ extra })
+    expect(server.seen.map(({ form }) => form.getAll('grant_type'))).toEqual([
+      ['client_credentials'],
+      ['refresh_token'],
+    ])
+    expect(server.seen[1]?.form.getAll('refresh_token')).toEqual(['r3fresh'])
+    const { searchParams } = new URL(url)
+    expect(searchParams.getAll('response_type')).toEqual(['code'])
+    expect(searchParams.getAll('client_id')).toEqual(['c'])
+    expect(searchParams.get('state')).not.toBe('other')
   })
 
   test('send anything, lists repeated', async () => {

@@ -120,6 +120,12 @@ describe('a server that is busy', () => {
       outcome: 'rejected',
       message: `POST ${api.url}/token answered 503: neither JSON nor a form (text/html)`,
     })
+    // Until then it is not asked again.
+    await expect(session.get(`${api.url}/api`)).rejects.toMatchObject({ status: 503 })
+    expect(api.to('/token')).toHaveLength(1)
+    clock.pass(7_100)
+    await expect(session.get(`${api.url}/api`)).rejects.toMatchObject({ status: 503 })
+    expect(api.to('/token')).toHaveLength(2)
     await session.close()
   })
 })

@@ -195,6 +195,23 @@ describe('a 401', () => {
     await api.close()
   })
 
+  test('from an API that refuses new tokens leads to no more renewals for a while', async () => {
+    const clock = new FakeClock()
+    await using api = await FakeServer.start({
+      '/token': (_, count) => bearer(`t0ken-${count}`),
+      '/bad': () => unauthorized,
+      '/good': ({ headers }) => (headers.authorization === 'Bearer t0ken-2' ? { ...unauthorized } : {}),
+    })
+    const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c', clock })
+    await using session = new Session({ auth: new OAuth2Auth({ client: fake, obtain: 'client_credentials' }) })
+    for (let index = 0; index < 5; index++) expect((await session.get(`${api.url}/bad`)).statusCode).toBe(401)
+    expect(api.to('/bad')).toHaveLength(6)
+    expect(api.to('/token')).toHaveLength(2)
+    clock.pass(31_000)
+    expect((await session.get(`${api.url}/good`)).statusCode).toBe(200)
+    expect(api.to('/token')).toHaveLength(3)
+  })
+
   test.each([
     ['403', { status: 403, headers: { 'WWW-Authenticate': 'Bearer error="insufficient_scope"' } }],
     ['401 for another reason', { status: 401, headers: { 'WWW-Authenticate': 'Bearer error="insufficient_scope"' } }],
@@ -259,6 +276,51 @@ test('retries of the Session do not repeat a refresh', async () => {
   const own = new OAuth2Client({ metadata: api.metadata, clientId: 'c', session })
   await expect(own.clientCredentials()).rejects.toMatchObject({ status: 503 })
   expect(api.to('/token')).toHaveLength(2)
+})
+
+test('a token can be declared bad before it was ever used', async () => {
+  await using api = await FakeServer.start({ '/token': () => bearer('t0ken-2'), '/api': () => ({}) })
+  const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c' })
+  const data: TokenData = { accessToken: 't0ken-1', tokenType: 'Bearer', refreshToken: 'r3fresh' }
+  const auth = new OAuth2Auth({ client: fake, token: data })
+  auth.invalidate()
+  expect((await auth.token()).accessToken).toBe('t0ken-2')
+  auth.invalidate('t0ken-1')
+  expect((await auth.token()).accessToken).toBe('t0ken-2')
+  expect(api.to('/token')).toHaveLength(1)
+})
+
+test('a program that waits for renewals to settle loses none when it closes its Session', async () => {
+  const clock = new FakeClock()
+  let answer = (): void => {}
+  const answered = new Promise<void>((resolve) => (answer = resolve))
+  await using api = await FakeServer.start({
+    '/token': async () => {
+      await answered
+      return bearer('t0ken-2', { refresh_token: 'r3fresh-2' })
+    },
+    '/api': () => ({}),
+  })
+  const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c', clock })
+  const store = new MemoryTokenStore()
+  const obtainedAt = clock.now() - 900_000
+  const data: TokenData = {
+    accessToken: 't0ken-1',
+    tokenType: 'Bearer',
+    refreshToken: 'r3fresh-1',
+    obtainedAt,
+    expiresAt: clock.now() + 100_000,
+  }
+  const auth = new OAuth2Auth({ client: fake, store, token: data, background: true })
+  const session = new Session({ auth })
+  await session.get(`${api.url}/api`)
+  await session.get(`${api.url}/api`)
+  await expect.poll(() => api.to('/token').length).toBe(1)
+  answer()
+  await auth.settled()
+  await session.close()
+  expect((await auth.token()).accessToken).toBe('t0ken-2')
+  await auth.settled()
 })
 
 // Trap 18.
