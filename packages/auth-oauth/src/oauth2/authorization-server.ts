@@ -52,6 +52,8 @@ export interface EndpointRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Whether the client says who it is. Default `false`. */
   readonly authenticates?: boolean
+  /** Whether the provider's profile may change it. Default `false`. */
+  readonly isTokenRequest?: boolean
   /** The key to prove. */
   readonly dpopKey?: DPoPKey | undefined
   /** The token that travels with the proof. */
@@ -119,18 +121,19 @@ export class AuthorizationServer {
     call: CallOptions,
     dpopKey?: DPoPKey,
   ): Promise<AnswerBody | null> {
-    const request: EndpointRequest = { method: 'POST', url: this.endpoint(name), params, dpopKey, authenticates: true }
+    const isTokenRequest = name === 'token_endpoint'
+    const url = this.endpoint(name)
+    const request: EndpointRequest = { method: 'POST', url, params, dpopKey, authenticates: true, isTokenRequest }
     const answer = await this.send(request, call)
-    const body = this.#readBody(name, answer.response)
+    const body = this.#readBody(request, answer.response)
     if (answer.response.statusCode >= 300 || isError(body)) throw this.refusal(request, answer, body)
     return body
   }
 
-  #readBody(name: EndpointName, response: Response): AnswerBody | null {
+  #readBody({ isTokenRequest }: EndpointRequest, response: Response): AnswerBody | null {
     const body = readAnswerBody(response)
-    if (body === null || name !== 'token_endpoint') return body
     const { profile } = this.#init
-    if (profile.tokenResponse === undefined) return body
+    if (body === null || isTokenRequest !== true || profile.tokenResponse === undefined) return body
     return Object.assign(Object.create(null), profile.tokenResponse({ ...body })) as AnswerBody
   }
 
@@ -182,8 +185,8 @@ export class AuthorizationServer {
     const now = (): number => this.serverClock.now(origin)
     if (request.authenticates === true) {
       await auth.authenticate({ endpoint: url, params, headers, metadata, clientId, now })
-      if (url === metadata.token_endpoint) profile.tokenRequest?.({ params, headers })
     }
+    if (request.isTokenRequest === true) profile.tokenRequest?.({ params, headers })
     if (dpopKey !== undefined) {
       const nonce = this.nonces.get(origin)
       headers.set('DPoP', await dpopKey.proof({ method, url, now: now(), nonce, accessToken }))

@@ -1,3 +1,4 @@
+import { UsageError } from '@entreat/core'
 import {
   InvalidGrantError,
   LockLostError,
@@ -72,7 +73,7 @@ export class SharedToken {
   /** A refresh token that the server has refused: it is not sent again. */
   #dead: { readonly refreshToken: string; readonly error: InvalidGrantError } | null = null
   /** A new token that the store did not take: it must not be lost, for the old refresh token is used up. */
-  #unsaved: TokenData | null = null
+  #unsaved: { readonly data: TokenData; readonly previous: TokenData | null } | null = null
   /** Until then, on the monotonic clock, the old token is used to its very end instead of being renewed. */
   #pausedUntil = 0
   /** How long the server wants to be left alone, and what it said. */
@@ -198,9 +199,11 @@ export class SharedToken {
     }
   }
 
+  /** If there is another token by now, somebody has signed in anew: that one counts. */
   async #saveUnsaved(): Promise<void> {
     if (this.#unsaved === null) return
-    await this.#store.save(this.#key, this.#unsaved)
+    const { data, previous } = this.#unsaved
+    await this.#store.save(this.#key, data, { previous })
     this.#unsaved = null
   }
 
@@ -218,8 +221,9 @@ export class SharedToken {
   }
 
   #hold(token: Token, client: OAuth2Client): void {
-    if (this.#held?.token.accessToken === token.accessToken) {
-      this.#held = this.#held.with(token)
+    const known = this.#held?.token
+    if (known?.accessToken === token.accessToken && known.expiresAt === token.expiresAt) {
+      this.#held = this.#held?.with(token) ?? null
       return
     }
     this.#held = HeldToken.begin(token, client.options.clock)
@@ -276,7 +280,7 @@ export class SharedToken {
     const old = this.#held?.token
     const refreshed = await this.#refresh(renewal, call)
     if (refreshed instanceof Token) return refreshed
-    if (obtain !== 'refresh') return obtain(client, old, call)
+    if (obtain !== 'refresh') return requireToken(await obtain(client, old, call))
     const why = old === undefined ? 'There is no token yet' : 'The token cannot be renewed'
     throw new ReauthorizationRequiredError(`${why}: the user has to sign in`, { cause: refreshed })
   }
@@ -306,9 +310,9 @@ export class SharedToken {
 
   /** Saves before anyone uses it. If another process was faster, theirs is used. */
   async #save(renewal: Renewal, fresh: Token, lock: TokenLock | undefined): Promise<Token> {
-    const data = fresh.toData()
-    this.#unsaved = data
-    const isSaved = await this.#trySave(data, lock)
+    const unsaved = { data: fresh.toData(), previous: this.#stored ?? null }
+    this.#unsaved = unsaved
+    const isSaved = await this.#trySave(unsaved, lock)
     this.#unsaved = null
     if (!isSaved) {
       await this.#load(renewal)
@@ -319,13 +323,20 @@ export class SharedToken {
     return fresh
   }
 
-  async #trySave(data: TokenData, lock: TokenLock | undefined): Promise<boolean> {
-    const condition = { previous: this.#stored ?? null, ...(lock === undefined ? {} : { lock }) }
+  async #trySave(
+    { data, previous }: { readonly data: TokenData; readonly previous: TokenData | null },
+    lock: TokenLock | undefined,
+  ): Promise<boolean> {
     try {
-      return await this.#store.save(this.#key, data, condition)
+      return await this.#store.save(this.#key, data, { previous, ...(lock === undefined ? {} : { lock }) })
     } catch (error) {
       if (error instanceof LockLostError) return false
       throw error
     }
   }
+}
+
+function requireToken(value: unknown): Token {
+  if (value instanceof Token) return value
+  throw new UsageError('obtain() must resolve with a Token, as the grants of OAuth2Client do')
 }

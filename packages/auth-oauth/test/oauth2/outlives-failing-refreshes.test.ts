@@ -187,8 +187,10 @@ describe('a store', () => {
   /** A store that fails as often as it is told. */
   class FailingStore extends MemoryTokenStore {
     failures: Error[] = []
+    readonly keys = new Set<string>()
 
     override save(key: string, token: TokenData, condition?: SaveCondition): Promise<boolean> {
+      this.keys.add(key)
       const failure = this.failures.shift()
       return failure === undefined ? super.save(key, token, condition) : Promise.reject(failure)
     }
@@ -211,6 +213,24 @@ describe('a store', () => {
     expect((await session.get(`${api.url}/api`)).statusCode).toBe(200)
     // One more refresh than before the failures would have used the lost token.
     expect(api.to('/token').map(({ form }) => form.get('refresh_token'))).toEqual(['r3fresh-1', 'r3fresh-2'])
+    await session.close()
+  })
+
+  test('in which somebody signed in anew meanwhile keeps that token, not the one it did not take', async () => {
+    const clock = new FakeClock()
+    await using api = await FakeServer.start({ '/token': () => bearer('ours'), '*': () => ({}) })
+    const store = new FailingStore()
+    const { session, auth } = setUp(api, clock, { store })
+    await auth.token()
+    clock.pass(11_000)
+    store.failures = [new TokenStoreError('disk full')]
+    auth.invalidate()
+    await expect(session.get(`${api.url}/api`)).rejects.toThrow('disk full')
+    const theirs: TokenData = { accessToken: 'theirs', tokenType: 'Bearer', expiresAt: clock.now() + 9_000_000 }
+    // Another process: it knows nothing of what this one holds.
+    for (const key of store.keys) await store.save(key, theirs)
+    await session.get(`${api.url}/api`)
+    expect(api.to('/api').map(({ headers }) => headers.authorization)).toEqual(['Bearer theirs'])
     await session.close()
   })
 
@@ -285,6 +305,12 @@ describe('obtaining', () => {
     await session.get(`${api.url}/api`)
     expect(api.to('/token').map(({ form }) => form.get('grant_type'))).toEqual(['refresh_token', 'password'])
     expect(api.to('/api')[0]?.headers.authorization).toBe('Bearer from-password')
+  })
+
+  test('must give a token', async () => {
+    const client = new OAuth2Client({ metadata: { token_endpoint: 'https://server.example/token' }, clientId: 'c' })
+    const auth = new OAuth2Auth({ client, obtain: () => Promise.resolve('t0ken' as never) })
+    await expect(auth.token()).rejects.toThrow('obtain() must resolve with a Token')
   })
 
   test('needs the user where there is neither token nor function', async () => {
