@@ -11,6 +11,8 @@ import { token } from './support/store-rules.ts'
 // Traps 7, 9 and 40, across processes: one refresh for a fleet, whoever dies on the way.
 
 const PROCESSES = 6
+/** Starting processes takes its time on a busy machine. */
+const LIMIT_MS = 60_000
 const REQUESTS = 10
 
 /** Makes a store in a child from `input.store`. */
@@ -88,7 +90,7 @@ function place(kind: 'files' | 'Redis', lockTtlMs: number, ctx: TestContext): St
   return { url: redis.url, lockTtlMs }
 }
 
-describe.each(['files', 'Redis'] as const)('processes that share tokens in %s', (kind) => {
+describe.each(['files', 'Redis'] as const)('processes that share tokens in %s', { timeout: LIMIT_MS }, (kind) => {
   test(`${PROCESSES} with ${REQUESTS} requests each refresh an expired token once`, async (ctx) => {
     const store = place(kind, 10_000, ctx)
     await using server = await RotatingServer.start()
@@ -163,7 +165,7 @@ describe.each(['files', 'Redis'] as const)('processes that share tokens in %s', 
   })
 })
 
-describe('processes that share tokens in files', () => {
+describe('processes that share tokens in files', { timeout: LIMIT_MS }, () => {
   test('take over a dead lock one at a time, while holders are killed (trap 40)', async () => {
     const directory = folder
     const store = { directory, lockTtlMs: 1500 }
@@ -185,12 +187,14 @@ for (let round = 0; round < input.rounds; round++) {
 report('done')
 process.exit()
 `
-    const fleet = Array.from({ length: 8 }, (_, n) => new Child(script, { store, rounds: 5, dieAt: n < 3 ? n : -1 }))
+    const fleet = Array.from({ length: 6 }, (_, n) => new Child(script, { store, rounds: 5, dieAt: n < 3 ? n : -1 }))
     const reports = await Promise.all(fleet.map((child) => child.report()))
-    expect(reports).toEqual([undefined, undefined, undefined, ...Array.from({ length: 5 }, () => 'done')])
+    expect(reports).toEqual([undefined, undefined, undefined, ...Array.from({ length: 3 }, () => 'done')])
     await Promise.all(fleet.map((child) => child.ended()))
-    // 5 of 5 rounds, and those before three died in their rounds 0, 1 and 2: no save was lost.
-    expect((await new FileTokenStore(store).load('key'))?.expiresAt).toBe(1_700_000_000_000 + 25 + 0 + 1 + 2)
+    // Three times 5 rounds, and those before three others died in their rounds 0, 1 and 2: no save was lost.
+    expect((await new FileTokenStore(store).load('key'))?.expiresAt).toBe(1_700_000_000_000 + 15 + 0 + 1 + 2)
+    // One that died may have been the last.
+    await (await new FileTokenStore(store).lock('key')).release()
     expect(await readdir(directory)).toHaveLength(1)
   })
 
