@@ -7,7 +7,7 @@ import { bearer, FakeServer } from '../support/fake-server.ts'
 import { basicClient } from '../support/oidc-clients.ts'
 import { OidcServer } from '../support/oidc-server.ts'
 
-// One renewal for everybody who waits for it. Traps 7, 10 to 15 and 18.
+// One renewal for everybody who waits for it. Traps 7, 10 to 15 and 18 of traps.md.
 
 let server: OidcServer
 let client: OAuth2Client
