@@ -6,7 +6,9 @@ import {
   OAuth2Auth,
   OAuth2Client,
   type SaveCondition,
+  type Token,
   type TokenData,
+  type TokenStore,
   TokenStoreError,
 } from '../../src/index.ts'
 import { discover, tokenFor } from '../support/clients.ts'
@@ -143,6 +145,40 @@ test('a refused refresh token leaves the old access token in use until its end',
   await expect(session.get(`${api.url}/api`)).rejects.toMatchObject({ name: 'ReauthorizationRequiredError' })
   expect(api.to('/token')).toHaveLength(1)
   await session.close()
+})
+
+test('a refresh token that another process has used up gives way to what that process has stored', async () => {
+  const clock = new FakeClock()
+  const inner = new MemoryTokenStore()
+  const keys = new Set<string>()
+  const store: TokenStore = {
+    load: (key) => {
+      keys.add(key)
+      return inner.load(key)
+    },
+    save: (key, data, condition) => inner.save(key, data, condition),
+    delete: (key) => inner.delete(key),
+  }
+  const theirs: TokenData = {
+    accessToken: 'theirs',
+    tokenType: 'Bearer',
+    refreshToken: 'r3fresh-2',
+    expiresAt: clock.now() + 9_000_000,
+  }
+  await using api = await FakeServer.start({
+    '/token': async () => {
+      for (const key of keys) await inner.save(key, theirs)
+      return { status: 400, body: { error: 'invalid_grant' } }
+    },
+    '*': () => ({}),
+  })
+  const client = new OAuth2Client({ metadata: api.metadata, clientId: 'c', clock })
+  const told: string[] = []
+  const onToken = (token: Token): void => void told.push(token.accessToken)
+  const auth = new OAuth2Auth({ client, store, token: { ...nearItsEnd(clock), expiresAt: clock.now() - 1 }, onToken })
+  expect((await auth.token()).accessToken).toBe('theirs')
+  expect(api.seen).toHaveLength(1)
+  expect(told).toEqual([])
 })
 
 describe('the background', () => {

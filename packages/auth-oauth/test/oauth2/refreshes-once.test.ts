@@ -1,6 +1,13 @@
 import { Session } from '@entreat/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { MemoryTokenStore, OAuth2Auth, OAuth2Client, type Token, type TokenData } from '../../src/index.ts'
+import {
+  MemoryTokenStore,
+  OAuth2Auth,
+  OAuth2Client,
+  type Token,
+  type TokenData,
+  type TokenStore,
+} from '../../src/index.ts'
 import { discover, tokenFor } from '../support/clients.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { bearer, FakeServer } from '../support/fake-server.ts'
@@ -57,6 +64,40 @@ describe('with a server that uses refresh tokens up', () => {
     expect(new Set(responses.map(({ statusCode }) => statusCode))).toEqual(new Set([200]))
     expect(server.granted).toEqual(['refresh_token'])
     await Promise.all(sessions.map((session) => session.close()))
+  })
+
+  test('so do requests over a store that has no lock', async () => {
+    const inner = new MemoryTokenStore()
+    const store: TokenStore = {
+      load: (key) => inner.load(key),
+      save: (key, data, condition) => inner.save(key, data, condition),
+      delete: (key) => inner.delete(key),
+    }
+    const auth = new OAuth2Auth({ client, store, token: ended(token.toData()) })
+    await using session = new Session({ auth })
+    const responses = await many(20, () => session.get(`${server.issuer}/me`))
+    expect(new Set(responses.map(({ statusCode }) => statusCode))).toEqual(new Set([200]))
+    expect(server.granted).toEqual(['refresh_token'])
+  })
+
+  test('processes over a store that has no lock end up with one token all the same', async () => {
+    // Two instances over two stores that share their content: what two processes would be.
+    const inner = new MemoryTokenStore()
+    const stores = [0, 1].map((): TokenStore => ({
+      load: (key) => inner.load(key),
+      save: (key, data, condition) => inner.save(key, data, condition && { previous: condition.previous ?? null }),
+      delete: (key) => inner.delete(key),
+    }))
+    await new OAuth2Auth({ client, store: stores[0]! }).setToken(token)
+    const [first, second] = stores.map((store) => new OAuth2Auth({ client, store }))
+    expect((await second!.token()).accessToken).toBe(token.accessToken)
+    first!.invalidate()
+    second!.invalidate()
+    const fresh = await first!.token()
+    // The second finds what the first has stored, instead of sending a refresh token that is used up.
+    expect((await second!.token()).accessToken).toBe(fresh.accessToken)
+    expect(server.granted).toEqual(['refresh_token'])
+    expect(server.refused).toEqual([])
   })
 
   // Trap 13: the clock says fresh, the server says 401.
