@@ -26,6 +26,13 @@ function identify(type: { prototype: OAuthError }, name: string, code: string): 
   })
 }
 
+/** Puts what is known on an error, so that `inspect` shows no empty lines for what is not. */
+function tell(error: OAuthError, facts: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(facts)) {
+    if (value !== undefined) Object.defineProperty(error, name, { value, enumerable: true, configurable: true })
+  }
+}
+
 /** Puts a fact on an error without showing it in `inspect`. */
 function hide(error: OAuthError, key: string, value: unknown): void {
   Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false })
@@ -77,16 +84,15 @@ export class AuthorizationResponseError extends OAuthError implements ErrorAnswe
   }
 
   /** The error code, such as `access_denied`; `invalid_response` where the answer itself is wrong. */
-  readonly error: string
-  readonly errorDescription: string | undefined
-  readonly errorUri: string | undefined
+  declare readonly error: string
+  declare readonly errorDescription: string | undefined
+  declare readonly errorUri: string | undefined
 
   /** @param options - what the server said. */
   constructor(message: string, options: ErrorAnswerOptions) {
     super(message, options)
-    this.error = options.error
-    this.errorDescription = options.errorDescription
-    this.errorUri = options.errorUri
+    const { error, errorDescription, errorUri } = options
+    tell(this, { error, errorDescription, errorUri })
   }
 }
 
@@ -124,24 +130,20 @@ export class TokenRequestError extends OAuthError implements ErrorAnswer {
   }
 
   /** The server's error code (RFC 6749 section 5.2), or `invalid_response`, `transport_error`. */
-  readonly error: string
-  readonly errorDescription: string | undefined
-  readonly errorUri: string | undefined
+  declare readonly error: string
+  declare readonly errorDescription: string | undefined
+  declare readonly errorUri: string | undefined
   /** The HTTP status, where there was an answer. */
-  readonly status: number | undefined
+  declare readonly status: number | undefined
   /** How long the server wants to be left alone, in milliseconds. */
-  readonly retryAfterMs: number | undefined
-  readonly outcome: TokenRequestOutcome
+  declare readonly retryAfterMs: number | undefined
+  declare readonly outcome: TokenRequestOutcome
 
   /** @param options - what the server said, and what is known about the outcome. */
   constructor(message: string, options: TokenRequestErrorOptions) {
     super(message, options)
-    this.error = options.error
-    this.errorDescription = options.errorDescription
-    this.errorUri = options.errorUri
-    this.status = options.status
-    this.retryAfterMs = options.retryAfterMs
-    this.outcome = options.outcome
+    const { error, errorDescription, errorUri, status, retryAfterMs, outcome } = options
+    tell(this, { error, errorDescription, errorUri, status, retryAfterMs, outcome })
   }
 }
 

@@ -36,6 +36,9 @@ export function readTokenResponse(body: AnswerBody, context: TokenResponseContex
   const old = Object.assign(Object.create(null), context.previous) as Partial<TokenData>
   const accessToken = textMember(body, 'access_token')
   if (accessToken === undefined) throw invalid(context, 'has no access_token')
+  // RFC 6749 appendix A.12: what a header can carry.
+  if (!/^[\x20-\x7e]+$/.test(accessToken))
+    throw invalid(context, 'has an access_token with characters that none may have')
   const tokenType = textMember(body, 'token_type')
   if (tokenType === undefined)
     throw invalid(context, 'has no token_type; a `profile` can add what a provider leaves out')

@@ -116,6 +116,11 @@ describe('an answer', () => {
     ['200 with an empty body', form('', 'text/plain'), 'invalid_response'],
     ['200 with an empty token', json({ access_token: '', token_type: 'Bearer' }), 'invalid_response'],
     ['200 with a token that is no text', json({ access_token: { a: 1 }, token_type: 'Bearer' }), 'invalid_response'],
+    [
+      '200 with a token that no header can carry',
+      json({ access_token: 't\r\nX: 1', token_type: 'Bearer' }),
+      'invalid_response',
+    ],
     ['200 without token_type', json({ access_token: 't' }), 'invalid_response'],
     ['200 with a form that says no', form('error=access_denied'), 'access_denied'],
     ['400 with an error', json({ error: 'invalid_grant' }, 400), 'invalid_grant'],
@@ -151,6 +156,23 @@ describe('an answer', () => {
     await using server = await FakeServer.start({ '/token': () => ({ breaks: true }) })
     const client = new OAuth2Client({ metadata: server.metadata, clientId: 'c' })
     await expect(client.clientCredentials()).rejects.toMatchObject({ error: 'transport_error', outcome: 'unknown' })
+  })
+
+  test('that takes too long leaves open what has happened', async () => {
+    let answer = (): void => {}
+    const answered = new Promise<void>((resolve) => (answer = resolve))
+    await using server = await FakeServer.start({
+      '/token': async () => {
+        await answered
+        return json({})
+      },
+    })
+    const client = new OAuth2Client({ metadata: server.metadata, clientId: 'c', timeout: 100 })
+    await expect(client.clientCredentials()).rejects.toMatchObject({
+      outcome: 'unknown',
+      message: `POST ${server.url}/token: no usable answer (TotalTimeout)`,
+    })
+    answer()
   })
 
   test('that never came because nobody listens was not sent', async () => {
