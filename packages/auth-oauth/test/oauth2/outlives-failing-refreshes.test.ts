@@ -202,6 +202,27 @@ describe('the background', () => {
     expect(api.to('/token')).toHaveLength(1)
   })
 
+  test('leaves the refresh token alone until the end when an answer was lost', async () => {
+    const clock = new FakeClock()
+    await using api = await FakeServer.start({ '/token': () => ({ breaks: true }), '*': () => ({}) })
+    const client = new OAuth2Client({ metadata: api.metadata, clientId: 'c', clock })
+    const data = { ...nearItsEnd(clock), obtainedAt: clock.now(), expiresAt: clock.now() + 1_000_000 }
+    const auth = new OAuth2Auth({ client, token: data, background: true })
+    await auth.token()
+    clock.pass(850_000)
+    await auth.token()
+    await auth.settled()
+    for (let index = 0; index < 4; index++) {
+      clock.pass(35_000)
+      expect((await auth.token()).accessToken).toBe('t0ken-1')
+      await auth.settled()
+    }
+    expect(api.to('/token')).toHaveLength(1)
+    clock.pass(35_000)
+    await expect(auth.token()).rejects.toMatchObject({ outcome: 'unknown' })
+    expect(api.to('/token')).toHaveLength(2)
+  })
+
   test('is silent when it fails, and waits before it tries again', async () => {
     const clock = new FakeClock()
     await using api = await FakeServer.start({ '/token': () => ({ status: 500 }), '*': () => ({}) })

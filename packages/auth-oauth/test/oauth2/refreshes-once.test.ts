@@ -319,6 +319,15 @@ test('retries of the Session do not repeat a refresh', async () => {
   expect(api.to('/token')).toHaveLength(2)
 })
 
+test('a server that gives the same token again is asked once', async () => {
+  await using api = await FakeServer.start({ '/token': () => bearer('t0ken'), '/api': () => ({ status: 401 }) })
+  const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c' })
+  await using session = new Session({ auth: new OAuth2Auth({ client: fake, obtain: 'client_credentials' }) })
+  expect((await session.get(`${api.url}/api`)).statusCode).toBe(401)
+  expect(api.to('/token')).toHaveLength(2)
+  expect(api.to('/api')).toHaveLength(2)
+})
+
 test('a token can be declared bad before it was ever used', async () => {
   await using api = await FakeServer.start({ '/token': () => bearer('t0ken-2'), '/api': () => ({}) })
   const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c' })
