@@ -202,6 +202,20 @@ describe('a caller that gives up', () => {
     expect(unhandled).toEqual([])
   })
 
+  test('gets the reason of its signal at once, without a Session too', async () => {
+    const { api, answer, asked } = await slowServer()
+    await using _ = api
+    const auth = new OAuth2Auth({ client: new OAuth2Client({ metadata: api.metadata, clientId: 'c' }), token: seed })
+    const leaving = new AbortController()
+    const first = auth.token({ signal: leaving.signal })
+    await asked
+    leaving.abort(new Error('enough'))
+    await expect(first).rejects.toThrow('enough')
+    answer()
+    expect((await auth.token({ signal: new AbortController().signal })).accessToken).toBe('t0ken-2')
+    expect(api.to('/token')).toHaveLength(1)
+  })
+
   test('and one that has given up before asks for nothing', async () => {
     const { api } = await slowServer()
     await using _ = api
