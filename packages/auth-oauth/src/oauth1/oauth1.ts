@@ -90,7 +90,7 @@ export class OAuth1 extends AuthBase {
     const protocol = Object.create(null) as Record<string, string>
     const [header] = parseChallenges(signed.headers.getAll('authorization'))
     if (header?.scheme.toLowerCase() === 'oauth') {
-      for (const [name, value] of header.params) if (name !== 'realm') protocol[name] = decodeURIComponent(value)
+      for (const [name, value] of header.params) if (name !== 'realm') protocol[name] = decoded(value)
     }
     return this.#primitives.baseString(await this.#signedParts(signed.copy()), protocol)
   }
@@ -139,18 +139,17 @@ export class OAuth1 extends AuthBase {
 
   async #form(signed: PreparedRequest): Promise<Uint8Array | null> {
     const { placement, maxBodyBytes } = this.#settings
-    const type = signed.headers.get('content-type')
-    const isForm = type !== null && type.split(';', 1)[0]?.trim().toLowerCase() === FORM
-    if (placement === 'body') this.#refuseOtherBody(signed, isForm)
-    if (signed.body === null || !isForm) return null
+    if (placement === 'body') this.#refuseOtherBody(signed)
+    if (signed.body === null || !hasForm(signed)) return null
     const bytes = await readBody(signed, maxBodyBytes)
     signed.body = bytes
     return bytes
   }
 
-  #refuseOtherBody({ method, url, headers, body }: PreparedRequest, isForm: boolean): void {
-    const mayHaveForm = body === null ? method !== 'GET' && method !== 'HEAD' && !headers.has('content-type') : false
-    if (isForm || mayHaveForm) return
+  #refuseOtherBody(signed: PreparedRequest): void {
+    const { method, url, headers, body } = signed
+    const mayHaveForm = body === null && method !== 'GET' && method !== 'HEAD' && !headers.has('content-type')
+    if (mayHaveForm || hasForm(signed)) return
     throw new OAuth1SignatureError(
       `${method} ${showUrl(url)}: with the placement "body" the body must be a form. Use "header" for other requests (RFC 5849 section 3.5.2)`,
     )
@@ -159,8 +158,7 @@ export class OAuth1 extends AuthBase {
   /** draft-eaton-oauth-bodyhash-00: of every body but forms, the empty one included. */
   async #bodyHash(signed: PreparedRequest): Promise<string | null> {
     const { bodyHash: algorithm, maxBodyBytes, placement } = this.#settings
-    const type = signed.headers.get('content-type') ?? ''
-    if (algorithm === null || placement === 'body' || type.toLowerCase().startsWith(FORM)) return null
+    if (algorithm === null || placement === 'body' || hasForm(signed)) return null
     const { body } = signed
     if (body === null) return bodyHash(algorithm, NO_BODY)
     return bodyHash(algorithm, body.isReplayable ? body.open() : await readBody(signed, maxBodyBytes))
@@ -185,6 +183,20 @@ export class OAuth1 extends AuthBase {
     const before = Buffer.from(parts.form ?? NO_BODY).toString('latin1')
     signed.body = Buffer.from(before === '' ? added : `${before}&${added}`, 'latin1')
     if (!signed.headers.has('content-type')) signed.headers.set('Content-Type', FORM)
+  }
+}
+
+/** By its media type; RFC 9110 section 8.3.1: without regard to case, parameters aside. */
+function hasForm({ headers }: PreparedRequest): boolean {
+  return headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase() === FORM
+}
+
+/** Text that somebody else encoded may be encoded wrongly. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 

@@ -68,9 +68,9 @@ export class LockFile {
         const fence = await this.#turnstile.run(() => this.#create(owner, ttlMs, nextFence))
         if (fence !== null) return this.#hold({ owner, fence, ttlMs }, askedAt)
         const holder = await this.#turnstile.run(() => this.#read(ttlMs))
-        if (holder === null) continue
-        overtaken = Math.max(overtaken, holder.fence)
-        if (!watch.isStale(holder) || !(await this.#removeInTurn(holder.owner))) await pause.next(signal)
+        overtaken = Math.max(overtaken, holder?.fence ?? 0)
+        const isDead = holder !== null && watch.isStale(holder)
+        if (!isDead || !(await this.#removeInTurn(holder.owner))) await pause.next(signal)
       }
     }).catch((error: unknown) => {
       signal?.throwIfAborted()
@@ -184,22 +184,25 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
+/** Between two looks more time may pass than this; then we were suspended ourselves, and the holder with us perhaps. */
+const LONGEST_LOOK_MS = 3 * LONGEST_PAUSE_MS
+
 /**
  * Tells a dead holder from a living one, whatever their clocks say: dead is who has not touched the file for its lifetime while we looked on, or for half of it
  * if the file is older than its lifetime already. A living holder touches it three times in its life.
  */
 class StaleWatch {
   #seen = ''
-  #since = 0
+  #lookedAt = 0
+  #untouchedMs = 0
 
   isStale({ owner, ttlMs, confirmedMs }: Holder): boolean {
     const now = performance.now()
     const seen = `${owner} ${confirmedMs}`
-    if (seen !== this.#seen) {
-      this.#seen = seen
-      this.#since = now
-    }
-    const untouchedMs = now - this.#since
-    return untouchedMs >= ttlMs || (untouchedMs >= ttlMs / 2 && Date.now() - confirmedMs >= ttlMs)
+    this.#untouchedMs = seen === this.#seen ? this.#untouchedMs + Math.min(now - this.#lookedAt, LONGEST_LOOK_MS) : 0
+    this.#seen = seen
+    this.#lookedAt = now
+    const isOld = Date.now() - confirmedMs >= ttlMs
+    return this.#untouchedMs >= (isOld ? ttlMs / 2 : ttlMs)
   }
 }
