@@ -1,5 +1,5 @@
 import { get, Session } from '@entreat/core'
-import { TestServer } from '@entreat/testkit'
+import { TestProxy, TestServer } from '@entreat/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InsecureTransportError, OAuth2Auth, OAuth2Client, TokenRequestError } from '../../src/index.ts'
 import { bearer, FakeServer } from '../support/fake-server.ts'
@@ -150,6 +150,19 @@ describe('an endpoint', () => {
       const evil = new OAuth2Client({ metadata: { token_endpoint }, clientId: 'c' })
       await expect(evil.clientCredentials()).rejects.toThrow(InsecureTransportError)
     }
+  })
+
+  test('is reached through the proxy of the Session whose request needs a token', async () => {
+    await using server = await FakeServer.start({ '*': () => bearer('t0ken') })
+    await using proxy = await TestProxy.start()
+    const client = new OAuth2Client({ metadata: server.metadata, clientId: 'c' })
+    const auth = new OAuth2Auth({ client, obtain: 'client_credentials' })
+    await using session = new Session({ auth, proxies: { all: proxy.url } })
+    await session.get(`${server.url}/api`)
+    expect(proxy.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      `POST ${server.url}/token`,
+      `GET ${server.url}/api`,
+    ])
   })
 
   test('gets neither the cookies nor the headers and auth of the Session that lends its connections', async () => {
