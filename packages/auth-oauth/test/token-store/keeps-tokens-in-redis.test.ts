@@ -161,6 +161,23 @@ describe('RedisTokenStore', () => {
     await expect(store.save('a', token(1))).rejects.toThrow(TokenStoreError)
   })
 
+  test('a Redis that goes away takes the lock with it, and is an error in time', async (ctx) => {
+    need(ctx)
+    const server = await RedisServer.start()
+    const client = createClient({ url: server.url })
+    client.on('error', () => {})
+    await client.connect()
+    const store = new RedisTokenStore({ client, lockTtlMs: 300, timeoutMs: 200 })
+    const lock = await store.lock('a')
+    await server[Symbol.asyncDispose]()
+    await vi.waitFor(() => expect(() => lock.assertHeld()).toThrow(LockLostError), { timeout: 10_000 })
+    await expect(store.load('a')).rejects.toThrow(TokenStoreError)
+    await expect(store.save('a', token(1), { lock })).rejects.toThrow(LockLostError)
+    await expect(store.lock('b')).rejects.toThrow(TokenStoreError)
+    await lock.release()
+    client.destroy()
+  })
+
   test('says what is wrong with its options', () => {
     const client = { get: () => Promise.resolve(null), eval: () => Promise.resolve(0) }
     expect(() => new RedisTokenStore({ client, prefx: 'a' } as never)).toThrow('Did you mean "prefix"?')
