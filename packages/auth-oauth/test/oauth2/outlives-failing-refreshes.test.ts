@@ -13,7 +13,7 @@ import { FakeClock } from '../support/fake-clock.ts'
 import { bearer, type FakeAnswer, FakeServer } from '../support/fake-server.ts'
 import { OidcServer } from '../support/oidc-server.ts'
 
-// What happens when a renewal fails, is or is lost on the way. Traps 8 and 31 of traps.md.
+// What happens when a renewal fails, or is lost on the way. Traps 8 and 31 of traps.md.
 
 /** A token in the last seconds of its life: inside the leeway, but good. */
 function nearItsEnd(clock: FakeClock): TokenData {

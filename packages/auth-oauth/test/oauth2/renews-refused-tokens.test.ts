@@ -98,6 +98,22 @@ describe('a 401', () => {
   })
 })
 
+test('a request with its token in the query keeps its spelling, and carries one token each time', async () => {
+  await using api = await FakeServer.start({
+    '/token': (_, count) => bearer(`t0ken-${count}`),
+    '/api': () => ({ status: 401 }),
+  })
+  const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c' })
+  await using session = new Session({
+    auth: new OAuth2Auth({ client: fake, obtain: 'client_credentials', placement: 'query' }),
+  })
+  await session.get(`${api.url}/api?a=~%20b`)
+  expect(api.server.requests.filter(({ method }) => method === 'GET').map(({ url }) => url)).toEqual([
+    '/api?a=~%20b&access_token=t0ken-1',
+    '/api?a=~%20b&access_token=t0ken-2',
+  ])
+})
+
 test('a server that gives the same token again is asked once', async () => {
   await using api = await FakeServer.start({ '/token': () => bearer('t0ken'), '/api': () => ({ status: 401 }) })
   const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c' })
