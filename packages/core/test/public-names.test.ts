@@ -51,6 +51,7 @@ test('exports exactly the public names', () => {
     'delete',
     'get',
     'head',
+    'openSocket',
     'options',
     'parseChallenges',
     'patch',
@@ -59,6 +60,9 @@ test('exports exactly the public names', () => {
     'readOptions',
     'redactUrl',
     'request',
+    'resolveLimits',
+    'tlsIdentity',
+    'tlsSettings',
   ])
 })
 

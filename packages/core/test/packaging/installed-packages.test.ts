@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
-const packages = ['core', 'testkit', 'auth-oauth']
+const packages = ['core', 'testkit', 'auth-ntlm', 'auth-oauth']
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
@@ -53,6 +53,14 @@ describe('the packed packages, installed outside the workspace', () => {
     expect(await runScript('use.cjs', required + body)).toBe('ok\n')
   })
 
+  test('log in by NTLM, without the HTTP client of httpntlm, from an ES module and from CommonJS', async () => {
+    const names = { '@entreat/core': 'Session', '@entreat/testkit': 'TestServer', '@entreat/auth-ntlm': 'NTLMAuth' }
+    const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '${from}'\n`)
+    const requires = Object.entries(names).map(([from, name]) => `const { ${name} } = require('${from}')\n`)
+    expect(await runScript('ntlm.mjs', imports.join('') + ntlmBody)).toBe('ok\n')
+    expect(await runScript('ntlm.cjs', requires.join('') + ntlmBody)).toBe('ok\n')
+  })
+
   test('sign with OAuth, without the HTTP client of simple-oauth2, from an ES module and from CommonJS', async () => {
     const names = {
       '@entreat/core': 'Session',
@@ -92,6 +100,21 @@ async function main() {
 main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
+const ntlmBody = `
+async function main() {
+  const server = await TestServer.start({ tls: false })
+  const session = new Session({ auth: new NTLMAuth({ username: 'ali', password: 'opensesame' }) })
+  const response = await session.post(server.url + '/ntlm-auth/ali/opensesame', { data: 'body' })
+  await session.close()
+  await server.close()
+  const { createRequire } = await import('node:module')
+  const loaded = Object.keys(createRequire(process.cwd() + '/x.js').cache)
+  const unwanted = loaded.filter((path) => /underscore|httpreq|httpntlm.httpntlm/.test(path))
+  console.log(response.statusCode === 200 && unwanted.length === 0 ? 'ok' : [response.text, unwanted])
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
 const oauthBody = `
 async function main() {
   const server = await TestServer.start({ tls: false })
@@ -111,6 +134,7 @@ main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
 const typedUse = `
+import { NTLMAuth, type NTLMAuthOptions } from '@entreat/auth-ntlm'
 import { clientAuth, FileTokenStore, OAuth2Auth, OAuth2Client, type Token } from '@entreat/auth-oauth'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
@@ -133,6 +157,9 @@ class LoggingAdapter extends TransportAdapter {
     return this.#inner.close()
   }
 }
+
+const ntlm: NTLMAuthOptions = { username: 'ali', password: 'opensesame', channelBindings: 'require' }
+export const ntlmSession: Session = new Session({ auth: new NTLMAuth(ntlm), proxyAuth: new NTLMAuth({ ...ntlm }) })
 
 export async function signIn(): Promise<Token> {
   const client = await OAuth2Client.discover('https://auth.example.com', { clientId: 'c', auth: clientAuth.basic('s') })
