@@ -140,6 +140,11 @@ describe('proofs', () => {
     await using session = new Session({ auth: new OAuth2Auth({ client, obtain: 'client_credentials' }) })
     expect((await session.get(`${api.url}/things`)).statusCode).toBe(401)
     expect(api.to('/things')).toHaveLength(2)
+    async function* once(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('piece')
+    }
+    expect((await session.post(`${api.url}/stream`, { data: once() })).statusCode).toBe(401)
+    expect(api.to('/stream')).toHaveLength(1)
 
     const token_endpoint = `${api.url}/hostile`
     const hostile = new OAuth2Client({ metadata: { token_endpoint }, clientId: 'c', dpop: true })

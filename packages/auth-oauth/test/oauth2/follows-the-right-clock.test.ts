@@ -81,5 +81,8 @@ describe('a clock that differs from the server’s', () => {
     })
     await expect(stranger.clientCredentials()).rejects.toMatchObject({ error: 'invalid_client' })
     expect(server.requests.filter((request) => request === 'POST /token')).toHaveLength(5)
+    // Its clock is known by now: it is refused for another reason.
+    await expect(stranger.clientCredentials()).rejects.toMatchObject({ error: 'invalid_client' })
+    expect(server.requests.filter((request) => request === 'POST /token')).toHaveLength(6)
   })
 })
