@@ -39,9 +39,10 @@ export type { Claims } from './oauth2/id-token.ts'
 export type { JwsSigner, KeyLike } from './oauth2/jws.ts'
 export { OAuth2Auth, type OAuth2AuthOptions } from './oauth2/oauth2-auth.ts'
 export type { Introspection, IntrospectOptions, TokenHint } from './oauth2/introspection.ts'
-export { type CallOptionsOnly, OAuth2Client } from './oauth2/oauth2-client.ts'
+export { OAuth2Client } from './oauth2/oauth2-client.ts'
 export type {
   AuthorizationOptions,
+  DiscoverOptions,
   ExchangeOptions,
   GrantOptions,
   OAuth2ClientOptions,

@@ -98,4 +98,9 @@ export class UsedStates {
     const [oldest] = this.#states
     if (this.#states.size > MOST_USED_STATES && oldest !== undefined) this.#states.delete(oldest)
   }
+
+  /** The code of that callback is as good as before. */
+  forget(state: string): void {
+    this.#states.delete(state)
+  }
 }

@@ -41,6 +41,12 @@ export interface OAuth2ClientOptions {
   readonly clock?: Clock | undefined
 }
 
+/** What `OAuth2Client.discover()` takes: everything but the metadata. */
+export interface DiscoverOptions extends Omit<OAuth2ClientOptions, 'metadata'> {
+  /** Cancels the discovery. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** The same, complete. */
 export type ResolvedClientOptions = OAuth2ClientOptions & {
   readonly auth: ClientAuth

@@ -1,4 +1,5 @@
 import { UsageError } from '@entreat/core'
+import { TokenRequestError } from '../errors.ts'
 import { readOptions } from '../options.ts'
 import { inspectAs, showUrl } from '../redaction.ts'
 import type { Token, TokenData } from '../token.ts'
@@ -20,6 +21,7 @@ import {
   AUTHORIZATION_OPTIONS,
   type AuthorizationOptions,
   CALL_OPTIONS,
+  type DiscoverOptions,
   EXCHANGE_OPTIONS,
   type ExchangeOptions,
   GRANT_OPTIONS,
@@ -96,10 +98,7 @@ export class OAuth2Client {
    * @param issuer - as the server spells it, letter for letter.
    * @throws MetadataError, InsecureTransportError, UsageError.
    */
-  static async discover(
-    issuer: string | URL,
-    options: Omit<OAuth2ClientOptions, 'metadata'> & CallOptionsOnly,
-  ): Promise<OAuth2Client> {
+  static async discover(issuer: string | URL, options: DiscoverOptions): Promise<OAuth2Client> {
     const { signal, ...own } = options
     const asking = new OAuth2Client({ ...own, metadata: {} })
     const allowsInsecure = asking.options.allowInsecure
@@ -154,9 +153,7 @@ export class OAuth2Client {
     const { pushed_authorization_request_endpoint: par, require_pushed_authorization_requests: mustPush } =
       this.metadata
     const isPushed = mustPush === true || (own.pushed ?? par !== undefined)
-    if (!isPushed) {
-      return this.#grants.authorizationUrl(endpoint, params)
-    }
+    if (!isPushed) return this.#grants.authorizationUrl(endpoint, params)
     // The same parameters in a form (RFC 9126 section 2.1).
     const form = new URL(this.#grants.authorizationUrl('https://pushed.invalid/', params)).searchParams
     const body = await this.server.post('pushed_authorization_request_endpoint', form, own)
@@ -169,7 +166,7 @@ export class OAuth2Client {
   }
 
   /**
-   * Turns the code of a callback into a token. One request is good for one callback.
+   * Turns the code of a callback into a token. One request is good for one callback, unless the server could not be reached.
    *
    * @param callback - the URL the user came back to, `request.url` of an http server included, or the parameters of a posted form.
    * @throws StateMismatchError, IssuerMismatchError, AuthorizationResponseError; InvalidGrantError, TokenRequestError, IDTokenError.
@@ -184,10 +181,13 @@ export class OAuth2Client {
     const code = readAuthorizationResponse(callback, asked, this.metadata)
     this.#usedStates.use(asked.state)
     const { redirectUri, codeVerifier, nonce, scope } = asked.data
-    const token = await this.#token(
-      'authorization_code',
-      { ...own.extra, code, redirect_uri: redirectUri, code_verifier: codeVerifier, resource: this.#resource(own) },
-      { call: own, scope },
+    const params: GrantParams = { ...own.extra, code, redirect_uri: redirectUri, code_verifier: codeVerifier }
+    const known = { call: own, scope }
+    const token = await this.#token('authorization_code', { ...params, resource: this.#resource(own) }, known).catch(
+      (error: unknown) => {
+        if (error instanceof TokenRequestError && error.outcome === 'not-sent') this.#usedStates.forget(asked.state)
+        throw error
+      },
     )
     if (token.idToken !== undefined) this.#checkIDToken(token, nonce)
     return token
@@ -362,12 +362,6 @@ export class OAuth2Client {
     const resource = own.resource ?? this.options.resource
     return typeof resource === 'string' ? [resource] : resource
   }
-}
-
-/** What `discover()` takes beside the client's options. */
-export interface CallOptionsOnly {
-  /** Cancels the discovery. */
-  readonly signal?: AbortSignal | undefined
 }
 
 /** Optional members that are undefined are left out, as exact types want it. */

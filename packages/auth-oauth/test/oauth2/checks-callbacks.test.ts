@@ -1,3 +1,4 @@
+import { Session } from '@entreat/core'
 import { describe, expect, test } from 'vitest'
 import {
   AuthorizationRequest,
@@ -129,6 +130,17 @@ describe('a callback', () => {
     }
     expect(server.seen[0]?.form.get('redirect_uri')).toBe(redirectUri)
     expect(server.seen[0]?.form.get('code_verifier')).toMatch(/^[\w-]{43}$/)
+  })
+
+  test('may be tried again if the server could not be reached', async () => {
+    await using server = await FakeServer.start({ '/token': () => bearer('t0ken') })
+    await using session = new Session({ proxies: { all: 'http://127.0.0.1:9' } })
+    const local = new OAuth2Client({ metadata: server.metadata, clientId: 'c', session })
+    const request = await local.authorizationRequest()
+    const callback = `/cb?code=c0de&state=${request.state}`
+    await expect(local.exchange(callback, request)).rejects.toMatchObject({ outcome: 'not-sent' })
+    session.proxies = {}
+    expect((await local.exchange(callback, request)).accessToken).toBe('t0ken')
   })
 
   // Trap 33: a second exchange of a code ends the tokens of the first.
