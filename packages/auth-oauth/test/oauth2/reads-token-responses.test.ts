@@ -172,6 +172,11 @@ describe('an answer', () => {
       outcome: 'unknown',
       message: `POST ${server.url}/token: no usable answer (TotalTimeout)`,
     })
+    const leaving = new AbortController()
+    const given = client.clientCredentials({ signal: leaving.signal, timeout: 20_000 })
+    await expect.poll(() => server.seen.length).toBe(2)
+    leaving.abort(new Error('enough'))
+    await expect(given).rejects.toThrow('enough')
     answer()
   })
 

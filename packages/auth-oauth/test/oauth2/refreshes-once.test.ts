@@ -1,4 +1,4 @@
-import { Session } from '@entreat/core'
+import { Retry, Session } from '@entreat/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   MemoryTokenStore,
@@ -232,7 +232,9 @@ test('retries of the Session do not repeat a refresh', async () => {
   })
   const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c' })
   const data: TokenData = { accessToken: 't0ken-1', tokenType: 'Bearer', refreshToken: 'r3fresh', expiresAt: 1 }
-  await using session = new Session({ auth: new OAuth2Auth({ client: fake, token: data }), retry: 3 })
+  // One that would repeat anything.
+  const retry = new Retry({ total: 3, allowedMethods: null, statusForcelist: [503] })
+  await using session = new Session({ auth: new OAuth2Auth({ client: fake, token: data }), retry })
   await expect(session.get(`${api.url}/api`)).rejects.toMatchObject({ name: 'TokenRequestError', status: 503 })
   expect(api.to('/token')).toHaveLength(1)
 
