@@ -100,8 +100,8 @@ describe('what is healed', () => {
 
   test('an answer comes back as it was: no refresh token is lost, no date made up', async () => {
     const body = { access_token: 't', expires_in: 1e12 }
-    expect(await grants(body).refresh('r', {}, 'call')).toEqual({ access_token: 't', expires_in: 1e12 })
-    expect(body).toEqual({ access_token: 't', expires_in: 1e12 })
+    expect(await grants(body).refresh('r', {}, 'call')).toStrictEqual({ access_token: 't', expires_in: 1e12 })
+    expect(body).toStrictEqual({ access_token: 't', expires_in: 1e12 })
     expect(posts.pop()).toEqual({
       endpoint: 'token_endpoint',
       form: 'grant_type=refresh_token&refresh_token=r',

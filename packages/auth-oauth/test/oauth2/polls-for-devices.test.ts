@@ -56,7 +56,7 @@ describe('polling', () => {
 
   test('waits twice as long each time the connection fails or the server is busy, and recovers', async () => {
     const broken: FakeAnswer = { breaks: true }
-    const busy: FakeAnswer = { status: 503, headers: { 'Retry-After': '33' }, body: 'busy' }
+    const busy: FakeAnswer = { status: 503, headers: { 'Retry-After': '50' }, body: 'busy' }
     const { client, clock, server } = await scenario([
       broken,
       broken,
@@ -66,7 +66,7 @@ describe('polling', () => {
     ])
     await using _ = server
     await (await client.device()).poll()
-    expect(clock.slept).toEqual([5000, 10_000, 20_000, 40_000, 5000])
+    expect(clock.slept).toEqual([5000, 10_000, 20_000, 50_000, 5000])
   })
 
   test('ends when the code does', async () => {

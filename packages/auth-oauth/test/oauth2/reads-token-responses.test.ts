@@ -137,6 +137,7 @@ describe('an answer', () => {
     ['JSON', json({ access_token: 't0ken', token_type: 'bearer' })],
     ['JSON without a content type', form('{"access_token":"t0ken","token_type":"bearer"}', 'text/plain')],
     ['a form', form('access_token=t0ken&token_type=bearer&scope=a+b')],
+    ['a form that repeats itself', form('access_token=t0ken&access_token=other&token_type=bearer')],
     ['a form as text', form('access_token=t0ken&token_type=bearer', 'text/plain; charset=utf-8')],
   ])('in %s is a token', async (_, answer) => {
     expect((await ask(answer)).accessToken).toBe('t0ken')

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { Retry, Session } from '@entreat/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -212,8 +213,10 @@ describe('a caller that gives up', () => {
     leaving.abort(new Error('enough'))
     await expect(first).rejects.toThrow('enough')
     answer()
-    expect((await auth.token({ signal: new AbortController().signal })).accessToken).toBe('t0ken-2')
+    const { signal } = new AbortController()
+    expect((await auth.token({ signal })).accessToken).toBe('t0ken-2')
     expect(api.to('/token')).toHaveLength(1)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   test('and one that has given up before asks for nothing', async () => {

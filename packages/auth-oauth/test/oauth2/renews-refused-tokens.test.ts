@@ -1,6 +1,6 @@
 import { Session } from '@entreat/core'
 import { describe, expect, test } from 'vitest'
-import { OAuth2Auth, OAuth2Client } from '../../src/index.ts'
+import { OAuth2Auth, OAuth2Client, providerProfiles } from '../../src/index.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { bearer, FakeServer } from '../support/fake-server.ts'
 
@@ -112,6 +112,18 @@ test('a request with its token in the query keeps its spelling, and carries one 
     '/api?a=~%20b&access_token=t0ken-1',
     '/api?a=~%20b&access_token=t0ken-2',
   ])
+})
+
+test('a form that carries the token carries one each time', async () => {
+  await using api = await FakeServer.start({
+    '/token': (_, count) => bearer(`t0ken-${count}`),
+    '/api': () => ({ status: 401 }),
+  })
+  const profile = providerProfiles.slack
+  const fake = new OAuth2Client({ metadata: api.metadata, clientId: 'c', profile })
+  await using session = new Session({ auth: new OAuth2Auth({ client: fake, obtain: 'client_credentials' }) })
+  await session.post(`${api.url}/api`, { data: { text: 'hi' } })
+  expect(api.to('/api').map(({ form }) => String(form))).toEqual(['text=hi&token=t0ken-1', 'text=hi&token=t0ken-2'])
 })
 
 test('a server that gives the same token again is asked once', async () => {
