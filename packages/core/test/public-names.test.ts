@@ -51,6 +51,7 @@ test('exports exactly the public names', () => {
     'delete',
     'get',
     'head',
+    'isLoopbackHost',
     'openSocket',
     'options',
     'parseChallenges',
@@ -61,6 +62,7 @@ test('exports exactly the public names', () => {
     'redactUrl',
     'request',
     'resolveLimits',
+    'serverEndPoint',
     'tlsIdentity',
     'tlsSettings',
   ])
