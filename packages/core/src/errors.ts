@@ -320,7 +320,7 @@ export class UsageError extends RequestException {
 }
 
 const SECRET_PARAMETERS =
-  /([?&#](?:access_token|refresh_token|id_token|token|api_?key|secret|client_secret|password|passwd|pwd|signature|sig|x-amz-signature|x-amz-security-token)=)[^&#]*/gi
+  /([?&#](?:access_token|refresh_token|id_token|token|api_?key|secret|client_secret|password|passwd|pwd|signature|sig|oauth_signature|oauth_token|oauth_verifier|x-amz-signature|x-amz-security-token)=)[^&#]*/gi
 
 /**
  * A URL as it may be shown: without userinfo, and with the values of parameters that usually hold secrets masked.

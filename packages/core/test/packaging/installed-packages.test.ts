@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
-const packages = ['core', 'testkit', 'auth-ntlm', 'auth-kerberos']
+const packages = ['core', 'testkit', 'auth-ntlm', 'auth-kerberos', 'auth-oauth']
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
@@ -73,6 +73,18 @@ describe('the packed packages, installed outside the workspace', () => {
     expect(await runScript('ntlm.cjs', requires.join('') + ntlmBody)).toBe('ok\n')
   })
 
+  test('sign with OAuth, without the HTTP client of simple-oauth2, from an ES module and from CommonJS', async () => {
+    const names = {
+      '@entreat/core': 'Session',
+      '@entreat/testkit': 'TestServer',
+      '@entreat/auth-oauth': 'OAuth1, OAuth2Auth, OAuth2Client',
+    }
+    const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '${from}'\n`)
+    const requires = Object.entries(names).map(([from, name]) => `const { ${name} } = require('${from}')\n`)
+    expect(await runScript('oauth.mjs', imports.join('') + oauthBody)).toBe('ok\n')
+    expect(await runScript('oauth.cjs', requires.join('') + oauthBody)).toBe('ok\n')
+  })
+
   test('type-check under strict with skipLibCheck off', async () => {
     await writeFile(join(project, 'use.ts'), typedUse)
     const tsc = join(project, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -129,8 +141,27 @@ async function main() {
 main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
+const oauthBody = `
+async function main() {
+  const server = await TestServer.start({ tls: false })
+  const client = await OAuth2Client.discover(server.url, { clientId: 'c' })
+  const session = new Session({ auth: new OAuth2Auth({ client, obtain: 'client_credentials' }) })
+  const api = await session.get(server.url + '/oauth/api')
+  const signed = await session.get(server.url + '/headers', { auth: new OAuth1({ clientKey: 'k', clientSecret: 's' }) })
+  await session.close()
+  await server.close()
+  const { createRequire } = await import('node:module')
+  const loaded = Object.keys(createRequire(process.cwd() + '/x.js').cache)
+  const unwanted = loaded.filter((path) => /hapi.wreck|joi|boom/.test(path))
+  const isSigned = /^OAuth /.test(signed.json().headers.Authorization)
+  console.log(api.statusCode === 200 && isSigned && unwanted.length === 0 ? 'ok' : [api.text, signed.text, unwanted])
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
 const typedUse = `
 import { NTLMAuth, type NTLMAuthOptions } from '@entreat/auth-ntlm'
+import { clientAuth, FileTokenStore, OAuth2Auth, OAuth2Client, type Token } from '@entreat/auth-oauth'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
 import { KerberosAuth, type KerberosOptions, koffiProvider } from '@entreat/auth-kerberos'
@@ -160,6 +191,12 @@ class LoggingAdapter extends TransportAdapter {
 
 const ntlm: NTLMAuthOptions = { username: 'ali', password: 'opensesame', channelBindings: 'require' }
 export const ntlmSession: Session = new Session({ auth: new NTLMAuth(ntlm), proxyAuth: new NTLMAuth({ ...ntlm }) })
+
+export async function signIn(): Promise<Token> {
+  const client = await OAuth2Client.discover('https://auth.example.com', { clientId: 'c', auth: clientAuth.basic('s') })
+  const auth = new OAuth2Auth({ client, store: new FileTokenStore({ directory: 'tokens' }), obtain: 'client_credentials' })
+  return auth.token()
+}
 
 export async function main(): Promise<string> {
   const server = await TestServer.start()

@@ -10,6 +10,7 @@ import { digestAuthRoutes } from './digest-auth.ts'
 import { documentRoutes } from './documents.ts'
 import { echoRoutes } from './echo.ts'
 import { ntlmAuthRoutes } from './ntlm-auth.ts'
+import { oauthRoutes } from './oauth.ts'
 import { redirectRoutes } from './redirects.ts'
 import { streamRoutes } from './streams.ts'
 
@@ -22,6 +23,7 @@ export function allRoutes(): readonly TestRoute[] {
     ...authRoutes(),
     ...digestAuthRoutes(),
     ...ntlmAuthRoutes(),
+    ...oauthRoutes(),
     ...streamRoutes(),
     ...codingRoutes(),
     ...documentRoutes(),

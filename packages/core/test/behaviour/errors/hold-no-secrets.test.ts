@@ -38,7 +38,7 @@ function everythingSaid(error: unknown): string {
 type Failing = (session: Session) => Promise<unknown>
 
 const url = (path: string): string =>
-  `${site().url.replace('//', `//user:${SECRET}@`)}${path}?token=${SECRET}&access_token=${SECRET}&a=1#f`
+  `${site().url.replace('//', `//user:${SECRET}@`)}${path}?token=${SECRET}&access_token=${SECRET}&oauth_signature=${SECRET}&a=1#f`
 
 const FAILURES: Readonly<Record<string, Failing>> = {
   'a status': async (session) => (await session.get(url('/status/404'))).raiseForStatus(),
