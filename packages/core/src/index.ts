@@ -53,7 +53,7 @@ export type {
   RetryEvent,
   RetryHook,
 } from './hooks.ts'
-export type { Body, ByteStream, Content } from './message/body.ts'
+export { type Body, type ByteStream, type Content, createBody } from './message/body.ts'
 export type { ByteSource, ResponseBody } from './message/byte-source.ts'
 export { Headers, type HeadersInit, type HeaderValue } from './message/headers.ts'
 export type { Link } from './message/links.ts'

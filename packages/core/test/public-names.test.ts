@@ -47,6 +47,7 @@ test('exports exactly the public names', () => {
     'UsageError',
     'WriteTimeout',
     'codes',
+    'createBody',
     'del',
     'delete',
     'get',

@@ -17,8 +17,11 @@ export interface SocketOptions {
   readonly lookup?: LookupFunction
   /** Called with each TCP socket as soon as it is connected, before a byte is written. An error it throws fails the connection. */
   readonly onSocket?: (socket: Socket) => void
-  /** Called with the server's certificate after the usual checks (also when `verify` is false). An error it throws fails the connection. */
-  readonly verifyPeer?: (certificate: DetailedPeerCertificate, socket: TLSSocket) => void
+  /**
+   * Called with the server's certificate after the usual checks (also when `verify` is false), and with that of an https proxy; `peer` says which.
+   * An error it throws fails the connection.
+   */
+  readonly verifyPeer?: (certificate: DetailedPeerCertificate, socket: TLSSocket, peer: 'origin' | 'proxy') => void
 }
 
 /** Where a socket goes. */
@@ -57,7 +60,7 @@ export function openTls(
   socket: Socket,
   host: string,
   settings: TlsSettings,
-  options: SocketOptions,
+  options: SocketOptions & { readonly peer?: 'origin' | 'proxy' },
   signal: AbortSignal,
 ): Promise<Socket> {
   const name = options.servername ?? host
@@ -66,7 +69,7 @@ export function openTls(
   if (isIP(name) === 0) tls.servername = name
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>
-    options.verifyPeer?.(secured.getPeerCertificate(true), secured),
+    options.verifyPeer?.(secured.getPeerCertificate(true), secured, options.peer ?? 'origin'),
   )
 }
 

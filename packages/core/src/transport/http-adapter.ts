@@ -124,7 +124,9 @@ export class HTTPAdapter extends TransportAdapter {
       const settings = proxy.scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
       const { servername: _ours, ...socketOptions } = this.#options
       const socket = await openTcp(proxy, socketOptions, signal)
-      return settings === null ? socket : await openTls(socket, proxy.host, settings, socketOptions, signal)
+      return settings === null
+        ? socket
+        : await openTls(socket, proxy.host, settings, { ...socketOptions, peer: 'proxy' }, signal)
     } catch (error) {
       throw proxyError(error, proxy.url, request)
     }

@@ -119,6 +119,15 @@ describe('HTTPAdapter option', () => {
     expect(names).toEqual(['localhost', 'localhost'])
   })
 
+  it('verifyPeer is told whether it sees the origin or an https proxy', async () => {
+    await using secure = await TestProxy.start({ tls: true })
+    const peers: string[] = []
+    const options: HTTPAdapterOptions = { verifyPeer: (_certificate, _socket, peer) => void peers.push(peer) }
+    await using session = sessionWith(options, { proxies: { all: secure.url } })
+    await session.get(`${server.httpsUrl}/get`)
+    expect(peers).toEqual(['proxy', 'origin'])
+  })
+
   it('verifyPeer is asked even when verify is false, and what it throws ends the connection before a byte is sent', async () => {
     const own = new Error('wrong fingerprint')
     await using session = sessionWith({
