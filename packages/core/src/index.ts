@@ -72,6 +72,7 @@ export type { InferOutput, SchemaIssue, SchemaResult, StandardSchemaV1 } from '.
 export { codes, type StatusName } from './message/status-codes.ts'
 export { readOptions } from './options.ts'
 export type { ProxiesInit } from './proxies.ts'
+export { Redaction, type RedactionOptions } from './redaction.ts'
 export { Retry, type RetryOptions, type RetryReason } from './retry.ts'
 export { Session } from './session.ts'
 export type { SessionState } from './session-state.ts'

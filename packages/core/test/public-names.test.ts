@@ -31,6 +31,7 @@ test('exports exactly the public names', () => {
     'PreparedRequest',
     'ProxyError',
     'ReadTimeout',
+    'Redaction',
     'Request',
     'RequestException',
     'Response',

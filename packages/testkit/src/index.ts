@@ -1,7 +1,7 @@
 export { AppAdapter, type AppAdapterOptions, type FetchHandler, type NodeHandler } from './adapters/app-adapter.ts'
 export { Cassette, type RecordedBody, type RecordedHeaders, type RecordedInteraction } from './adapters/cassette.ts'
+export type { CassetteRedactionOptions } from './adapters/cassette-redaction.ts'
 export { RecordingAdapter, type RecordingOptions } from './adapters/recording-adapter.ts'
-export type { RedactionOptions } from './adapters/redaction.ts'
 export { ReplayAdapter, type ReplayOptions } from './adapters/replay-adapter.ts'
 export {
   StubAdapter,

@@ -9,10 +9,10 @@ import {
   type TransportOptions,
 } from '@entreat/core'
 import { Cassette, type RecordedBody, type RecordedInteraction, recordBody } from './cassette.ts'
-import { Redaction, type RedactionOptions } from './redaction.ts'
+import { CassetteRedaction, type CassetteRedactionOptions } from './cassette-redaction.ts'
 
 /** Options of a {@link RecordingAdapter}. */
-export interface RecordingOptions extends RedactionOptions {
+export interface RecordingOptions extends CassetteRedactionOptions {
   /** Bytes kept of one body, request or response; the rest travels, and is not recorded. Default 10 MiB. */
   readonly maxBodyBytes?: number
 }
@@ -66,7 +66,7 @@ export class RecordingAdapter extends TransportAdapter {
   /** Defined where the adapter underneath has connections to reserve. */
   declare acquire?: TransportAdapter['acquire'] & {}
   readonly #adapter: TransportAdapter
-  readonly #redaction: Redaction
+  readonly #redaction: CassetteRedaction
   readonly #maxBodyBytes: number
   readonly #connections = new WeakMap<Connection, Connection>()
   readonly #waiting: Place[] = []
@@ -85,7 +85,7 @@ export class RecordingAdapter extends TransportAdapter {
     )
     this.cassette = cassette
     this.#adapter = adapter
-    this.#redaction = new Redaction(redaction)
+    this.#redaction = new CassetteRedaction(redaction)
     this.#maxBodyBytes = maxBodyBytes
     if (adapter.acquire !== undefined) {
       this.acquire = async (request, options, poolKey) =>

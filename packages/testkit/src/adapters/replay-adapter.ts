@@ -10,12 +10,12 @@ import {
 } from '@entreat/core'
 import { bodyBytes, Cassette, type RecordedInteraction, recordBody } from './cassette.ts'
 import { type InProcessExchange, InProcessExchanges } from './in-process-exchange.ts'
-import { Redaction, type RedactionOptions } from './redaction.ts'
+import { CassetteRedaction, type CassetteRedactionOptions } from './cassette-redaction.ts'
 import { readBody } from './stub-adapter.ts'
 import { UnmatchedRequestError } from './unmatched-request-error.ts'
 
 /** Options of a {@link ReplayAdapter}. The redaction must be the recording's: requests are compared as they were kept. */
-export interface ReplayOptions extends RedactionOptions {
+export interface ReplayOptions extends CassetteRedactionOptions {
   /** Headers that must be equal, beside method, URL and body. Default: `Content-Type`. */
   readonly matchHeaders?: readonly string[]
   /** Whether requests must come in the recorded order. Default `false`: the first unused interaction that fits answers. */
@@ -44,7 +44,7 @@ const PIECE_BYTES = 64 * 1024
  */
 export class ReplayAdapter extends TransportAdapter {
   readonly #cassette: Cassette
-  readonly #redaction: Redaction
+  readonly #redaction: CassetteRedaction
   readonly #matchHeaders: readonly string[]
   readonly #isOrdered: boolean
   readonly #allowsRepeats: boolean
@@ -57,7 +57,7 @@ export class ReplayAdapter extends TransportAdapter {
     const own = readOptions(options, OPTION_KEYS, 'ReplayAdapter')
     const { matchHeaders = ['Content-Type'], isOrdered = false, allowsRepeats = false, ...redaction } = own
     this.#cassette = cassette
-    this.#redaction = new Redaction(redaction)
+    this.#redaction = new CassetteRedaction(redaction)
     this.#matchHeaders = matchHeaders
     this.#isOrdered = isOrdered
     this.#allowsRepeats = allowsRepeats
