@@ -41,10 +41,11 @@ function installDebianPackages() {
   const missing = names.filter((name) => !isInstalled(name))
   if (missing.length === 0) return
   console.log(`Installing Debian packages: ${missing.join(' ')}…`)
-  const [command, ...prefix] = process.getuid?.() === 0 ? ['apt-get'] : ['sudo', '-n', 'apt-get']
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  run(command, [...prefix, 'update', '-qq'], { env }) // a stale list may still do
-  const code = run(command, [...prefix, 'install', '-y', '-qq', '--no-install-recommends', ...missing], { env })
+  // RUNLEVEL=1: the servers are the tests' to start, not the system's. sudo drops the environment, env sets it.
+  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get']
+  const [command, ...prefix] = process.getuid?.() === 0 ? apt : ['sudo', '-n', ...apt]
+  run(command, [...prefix, 'update', '-qq']) // a stale list may still do
+  const code = run(command, [...prefix, 'install', '-y', '-qq', '--no-install-recommends', ...missing])
   if (code === 0) return
   throw new ScriptError(
     `Cannot install the Debian packages ${missing.join(', ')} (lab/debian-packages.txt): apt-get ended with code ${code}.\n` +

@@ -8,6 +8,15 @@ export { DigestAuth } from './auth/digest.ts'
 export { OriginScope, type OriginScopeOptions } from './auth/origin-scope.ts'
 export type { AuthInit } from './auth/resolve-auth.ts'
 export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
+export type {
+  DiagnosticsMessage,
+  EndMessage,
+  ErrorMessage,
+  FailureMessage,
+  LegMessage,
+  RedirectMessage,
+  RetryMessage,
+} from './diagnostics.ts'
 export {
   AuthenticationError,
   ChunkedEncodingError,
@@ -61,14 +70,9 @@ export type { Files, FileValue } from './message/multipart.ts'
 export { PreparedRequest } from './message/prepared-request.ts'
 export type { Fields, Params, Scalar } from './message/query.ts'
 export { type Data, Request } from './message/request.ts'
-export {
-  type IterContentOptions,
-  type IterLinesOptions,
-  Response,
-  type ResponseInit,
-  type Timings,
-} from './message/response.ts'
+export { type IterContentOptions, type IterLinesOptions, Response, type ResponseInit } from './message/response.ts'
 export type { InferOutput, SchemaIssue, SchemaResult, StandardSchemaV1 } from './message/standard-schema.ts'
+export type { Timings } from './message/timings.ts'
 export { codes, type StatusName } from './message/status-codes.ts'
 export { readOptions } from './options.ts'
 export type { ProxiesInit } from './proxies.ts'

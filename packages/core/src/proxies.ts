@@ -8,7 +8,9 @@ import {
   selectProxy,
 } from './environment-proxies.ts'
 import { InvalidProxyURL, InvalidSchema, InvalidURL, redactUrl } from './errors.ts'
+import { decodePercent } from './message/percent.ts'
 import { dialledHost, effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
+import { isSocksScheme, withSocksCredentials } from './transport/socks.ts'
 import type { Proxy } from './transport/transport-adapter.ts'
 
 /** Proxy URLs by scheme (`http`), scheme and host (`https://example.com`), `all`, or `all://example.com`; `null` for a direct connection. */
@@ -77,24 +79,44 @@ const MALFORMED = 'Please check proxy URL. It is malformed and could be missing 
 
 function readProxy(text: string): ChosenProxy {
   const shown = JSON.stringify(redactUrl(text))
-  const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
-  if (!hasScheme && text.includes('@')) throw new InvalidProxyURL(MALFORMED)
-  let url: ParsedUrl
+  const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
+  if (scheme === '' && text.includes('@')) throw new InvalidProxyURL(MALFORMED)
+  const isSocks = isSocksScheme(scheme.toLowerCase())
+  if (scheme.toLowerCase().startsWith('socks') && !isSocks)
+    throw new InvalidSchema(`A SOCKS proxy is socks4, socks4a, socks5 or socks5h: ${shown}`)
+  const url = parseProxyUrl(
+    isSocks ? `http${text.slice(scheme.length)}` : scheme === '' ? `http://${text.replace(/^\/\//, '')}` : text,
+  )
+  if (isSocks) return readSocksProxy(scheme.toLowerCase(), url)
+  if (url.scheme !== 'http' && url.scheme !== 'https')
+    throw new InvalidURL(`A proxy's scheme must be http, https or one of SOCKS: ${shown}`)
+  return { proxy: proxyAt(url.scheme, url, effectivePort(url)), auth: userinfoAuth(url.userinfo) }
+}
+
+function parseProxyUrl(text: string): ParsedUrl {
   try {
-    url = parseUrl(hasScheme ? text : `http://${text.replace(/^\/\//, '')}`)
+    const url = parseUrl(text)
+    if (url.host !== '') return url
   } catch (error) {
     if (!(error instanceof InvalidURL) || !error.message.endsWith(': no host supplied')) throw error
     throw new InvalidProxyURL(MALFORMED, { cause: error })
   }
-  if (url.host === '') throw new InvalidProxyURL(MALFORMED)
-  if (url.scheme.startsWith('socks')) throw new InvalidSchema(`SOCKS proxies are not supported yet: ${shown}`)
-  if (url.scheme !== 'http' && url.scheme !== 'https')
-    throw new InvalidURL(`A proxy's scheme must be http or https: ${shown}`)
-  const proxy = {
-    url: `${url.scheme}://${url.host}:${effectivePort(url)}`,
-    scheme: url.scheme,
-    host: dialledHost(url),
-    port: effectivePort(url),
-  }
-  return { proxy, auth: userinfoAuth(url.userinfo) }
+  throw new InvalidProxyURL(MALFORMED)
+}
+
+/** The port that SOCKS servers listen on, registered with IANA. */
+const SOCKS_PORT = 1080
+
+/** The credentials of SOCKS are no HTTP scheme: the connection carries them, not the requests. */
+function readSocksProxy(scheme: string, url: ParsedUrl): ChosenProxy {
+  const proxy = proxyAt(scheme, url, url.port === '' ? SOCKS_PORT : Number(url.port))
+  if (url.userinfo === null) return { proxy, auth: null }
+  const colon = url.userinfo.indexOf(':')
+  const username = decodePercent(colon === -1 ? url.userinfo : url.userinfo.slice(0, colon))
+  const password = colon === -1 ? '' : decodePercent(url.userinfo.slice(colon + 1))
+  return { proxy: withSocksCredentials(proxy, { username, password }), auth: null }
+}
+
+function proxyAt(scheme: string, url: ParsedUrl, port: number): Proxy {
+  return { url: `${scheme}://${url.host}:${port}`, scheme, host: dialledHost(url), port }
 }

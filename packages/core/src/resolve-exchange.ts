@@ -1,4 +1,5 @@
 import { resolveAuth } from './auth/resolve-auth.ts'
+import { nextCallId } from './diagnostics.ts'
 import { UsageError } from './errors.ts'
 import { environmentCa, netrcAuth } from './environment.ts'
 import type { ExchangeOptions } from './exchange/exchange.ts'
@@ -40,6 +41,7 @@ export function resolveExchange(
       : session.sensitiveHeaders,
     environmentAuth: readsNetrc ? netrcAuth : () => null,
     detectEncoding: session.detectEncoding,
+    id: nextCallId(),
     hop: 0,
     attempt: 0,
   }

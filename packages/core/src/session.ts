@@ -18,6 +18,7 @@ import { isRequest, type Request } from './message/request.ts'
 import type { Response } from './message/response.ts'
 import { SENSITIVE_HEADERS } from './message/sensitive-headers.ts'
 import { Mounts } from './mounts.ts'
+import { announceEnd, announceError, announceStart } from './diagnostics.ts'
 import { headOptions, readOptions, REQUEST_OPTIONS, SEND_OPTIONS, SESSION_OPTIONS } from './options.ts'
 import { prepareForSession } from './prepare-for-session.ts'
 import type { ProxiesInit } from './proxies.ts'
@@ -246,8 +247,7 @@ export class Session implements AsyncDisposable {
         lifetime,
         omitsCookies,
       })
-      const running = this.#exchange(request, resolved)
-      const response = await untilInterrupted(running, resolved, (late) => late.close())
+      const response = await this.#observed(request, resolved)
       response.whenDone(() => {
         deadline?.dispose()
         end()
@@ -256,6 +256,19 @@ export class Session implements AsyncDisposable {
     } catch (error) {
       deadline?.dispose()
       end()
+      throw error
+    }
+  }
+
+  async #observed(request: PreparedRequest, options: ExchangeOptions): Promise<Response> {
+    announceStart(options.id, request)
+    try {
+      const running = this.#exchange(request, options)
+      const response = await untilInterrupted(running, options, (late) => late.close())
+      announceEnd(options.id, request, response)
+      return response
+    } catch (error) {
+      announceError(options.id, request, error)
       throw error
     }
   }

@@ -91,7 +91,7 @@ function includes({ url, suffix }: Entry, asked: ParsedUrl): boolean {
 }
 
 /** Whether a host is this machine: `localhost` and names below it, 127.0.0.0/8, `::1`. */
-export function isLoopbackHost(host: string): boolean {
+function isLoopbackHost(host: string): boolean {
   if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true
   return /^127(?:\.(?:0|[1-9]\d{0,2})){3}$/.test(host)
 }

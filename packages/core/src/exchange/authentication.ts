@@ -2,12 +2,13 @@ import { type AuthBase, type AuthContext, signsOnly } from '../auth/auth-base.ts
 import { driveFlow } from '../auth/drive-flow.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
+import { isSocksScheme } from '../transport/socks.ts'
 import type { Connection, ProxyFlow, ProxyLeg } from '../transport/transport-adapter.ts'
 import { authContext } from './auth-context.ts'
 import { cookieHeader, setCookieHeader } from './cookies.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 import { Lease } from './lease.ts'
-import { withProxy } from './transport.ts'
+import { noteLeg, withProxy } from './transport.ts'
 
 /**
  * Signs a copy of the request, for the origin and for a proxy. The request above stays unsigned, so that nothing a scheme sets survives to another hop.
@@ -20,7 +21,8 @@ export function authentication(next: Exchange, wire: Exchange, context: Exchange
     const { auth } = request
     const chosen = options.proxies.select(request.parsedUrl)
     const hop = withProxy(options, chosen)
-    const proxyAuth = chosen === null ? null : (options.proxyAuth ?? chosen.auth)
+    // SOCKS speaks no HTTP: its credentials come with its URL.
+    const proxyAuth = chosen === null || isSocksScheme(chosen.proxy.scheme) ? null : (options.proxyAuth ?? chosen.auth)
     if (auth === null && proxyAuth === null) return next(signed, hop)
 
     const exchange = new SignedExchange(next, wire, context, hop, proxyAuth)
@@ -99,8 +101,15 @@ class SignedExchange {
 
   /** https through a proxy: the flow is handed down to whoever opens the tunnel, and runs on its raw socket. */
   #tunnelFlow(auth: AuthBase): ProxyFlow {
-    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> =>
-      this.#sign(connect, { auth, recipient: 'proxy', send: leg, bind: () => leg.bind() })
+    const flow = (connect: PreparedRequest, leg: ProxyLeg): Promise<Response> => {
+      const send: Send = async (request) => {
+        const started = performance.now()
+        const response = await leg(request)
+        noteLeg(this.#options, request, response, started)
+        return response
+      }
+      return this.#sign(connect, { auth, recipient: 'proxy', send, bind: () => leg.bind() })
+    }
     return Object.assign(flow, { poolKey: auth.poolKey })
   }
 

@@ -25,6 +25,8 @@ export interface ExchangeOptions extends TransportOptions {
   readonly omitsCookies: boolean
   /** Ends when the Session closes. */
   readonly lifetime: Lifetime
+  /** Which call this is, for diagnostics. */
+  readonly id: number
   /** Redirects so far. */
   readonly hop: number
   /** Retries so far. */

@@ -1,3 +1,4 @@
+import { announceRedirect } from '../diagnostics.ts'
 import { TooManyRedirects, UsageError } from '../errors.ts'
 import type { HookInfo } from '../hooks.ts'
 import { isPreparedRequest, type PreparedRequest } from '../message/prepared-request.ts'
@@ -32,6 +33,7 @@ export function redirects(next: Exchange, context: ExchangeContext): Exchange {
         throw error
       }
       if (target === null) return response
+      announceRedirect(options.id, request, response, target)
       await response.drain()
       history.push(...response.history.slice(history.length), response)
       request = target

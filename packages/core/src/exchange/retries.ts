@@ -1,3 +1,4 @@
+import { announceRetry } from '../diagnostics.ts'
 import {
   ConnectionError,
   PoolTimeout,
@@ -36,6 +37,7 @@ export function retries(next: Exchange): Exchange {
       const delayMs = waitBefore(retry, attempt + 1, outcome.response)
       if (delayMs === null) return settle(outcome)
       if (!(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
+      announceRetry(options.id, request, { attempt: attempt + 1, delayMs, ...outcome })
       await outcome.response?.drain()
       if (delayMs > 0) await delay(delayMs, options)
     }

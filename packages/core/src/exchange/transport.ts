@@ -1,6 +1,7 @@
+import { announceLeg, tellsLegs } from '../diagnostics.ts'
 import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
-import { isResponse } from '../message/response.ts'
+import { isResponse, type Response } from '../message/response.ts'
 import type { ChosenProxy } from '../proxies.ts'
 import type { Connection, TransportAdapter } from '../transport/transport-adapter.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
@@ -11,14 +12,26 @@ export function transport(context: ExchangeContext): Exchange {
     if (options.lifetime.endedWith !== null) throw options.lifetime.endedWith
     const carrier = options.connection ?? pickAdapter(context, request, options)
     const started = performance.now()
-    const response = await carrier.send(request, options)
+    let response: Response
+    try {
+      response = await carrier.send(request, options)
+    } catch (error) {
+      if (tellsLegs()) announceLeg(options, request, { error })
+      throw error
+    }
     if (!isResponse(response)) throw contractBroken(carrier, response)
-    response.elapsed = performance.now() - started
-    response.timings = { firstByte: response.elapsed }
+    noteLeg(options, request, response, started)
     response.limits = options.limits
     response.detect = options.detectEncoding
     return response
   }
+}
+
+/** Dates a response and tells of it. @param started - when its request was sent, by `performance.now()`. */
+export function noteLeg(options: ExchangeOptions, request: PreparedRequest, response: Response, started: number): void {
+  response.elapsed = (response.marks.firstByte ?? performance.now()) - started
+  response.started = started
+  if (tellsLegs()) announceLeg(options, request, { response })
 }
 
 /** The first URL may have any scheme that an adapter is mounted for; a redirect may only lead to http and https. */

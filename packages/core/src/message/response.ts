@@ -15,6 +15,7 @@ import { describeIssue, type InferOutput, type StandardSchemaV1 } from './standa
 import { toWebResponse } from './web-response.ts'
 import { inspectAs } from './inspect.ts'
 import { ownOptions } from '../options.ts'
+import { type Marks, NO_MARKS, type Timings, timingsOf } from './timings.ts'
 
 /** What an adapter says of a response; core completes the rest. */
 export interface ResponseInit {
@@ -28,11 +29,6 @@ export interface ResponseInit {
   readonly body?: ResponseBody
   /** Default: the request's. */
   readonly url?: string
-}
-
-/** When each phase of a hop was over, in milliseconds since it began. */
-export interface Timings {
-  readonly firstByte?: number
 }
 
 /** Options of `iterContent`. */
@@ -78,9 +74,12 @@ export class Response implements AsyncDisposable {
   history: Response[] = []
   /** Milliseconds from handing the request to the adapter to the head of the response. */
   elapsed = 0
-  timings: Timings = {}
   /** The request that a redirect asks for, where it was not followed. */
   next: PreparedRequest | null = null
+  /** @internal When it was sent, by `performance.now()`. */
+  started = 0
+  /** @internal What the adapter noted on the way. */
+  marks: Marks = NO_MARKS
   /** @internal */
   limits: ResolvedLimits = DEFAULT_LIMITS
   /** @internal */
@@ -101,6 +100,11 @@ export class Response implements AsyncDisposable {
     this.headers = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
     this.url = init.url ?? init.request.url
     this.#body = new BodyReader(this, sourceOf(init.body))
+  }
+
+  /** When each phase was over. */
+  get timings(): Timings {
+    return timingsOf(this.started, this.elapsed, this.marks)
   }
 
   /** Whether the status is no 4xx or 5xx. */

@@ -4,8 +4,10 @@ import { Client } from 'undici'
 import { ConnectionError, redactUrl } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
+import type { Opening } from '../message/timings.ts'
 import { dispatch, type Link } from './dispatch.ts'
 import type { ResolvedLimits } from '../limits.ts'
+import type { Route } from './route.ts'
 import type { Connection, TransportOptions } from './transport-adapter.ts'
 import { guardParser, type ParserGuard } from './undici-guard.ts'
 
@@ -15,11 +17,12 @@ export interface ConnectionOwner {
   onClosed(connection: HTTPConnection): void
 }
 
-/**
- * How a connection reaches the origin: by itself, by a proxy that forwards (the request line then names the whole URL, RFC 9112 section 3.2), or through
- * a proxy's tunnel.
- */
-export type Route = 'direct' | 'forwarded' | 'tunnelled'
+/** A socket that is ready for requests. */
+export interface OpenedSocket {
+  readonly socket: Socket
+  readonly route: Route
+  readonly opening: Opening
+}
 
 /** Subtracted from the time that a server's Keep-Alive header names, for the way there. */
 const KEEP_ALIVE_MARGIN_MS = 500
@@ -32,18 +35,21 @@ export class HTTPConnection implements Connection, Link {
   readonly peerCertificate?: Uint8Array
   readonly socket: Socket
   readonly dispatcher: Client
+  readonly opening: Opening
   guard: ParserGuard | null = null
   /** Reserved for one exchange of several legs. */
   leased = false
   #served = 0
   #busy = false
-  #closedWith: Error | null = null
+  /** Why it is of no use any more. */
+  #failure: unknown = null
   readonly #route: Route
   readonly #isTls13: boolean
   readonly #owner: ConnectionOwner
 
-  constructor(socket: Socket, route: Route, limits: ResolvedLimits, owner: ConnectionOwner) {
+  constructor({ socket, route, opening }: OpenedSocket, limits: ResolvedLimits, owner: ConnectionOwner) {
     this.socket = socket
+    this.opening = opening
     this.#route = route
     this.#isTls13 = 'getProtocol' in socket && (socket as TLSSocket).getProtocol() === 'TLSv1.3'
     this.#owner = owner
@@ -83,7 +89,7 @@ export class HTTPConnection implements Connection, Link {
   }
 
   get closed(): boolean {
-    return this.socket.destroyed || !this.socket.writable || this.dispatcher.destroyed
+    return this.#failure !== null || this.socket.destroyed || !this.socket.writable || this.dispatcher.destroyed
   }
 
   get reused(): boolean {
@@ -108,12 +114,13 @@ export class HTTPConnection implements Connection, Link {
 
   send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
     if (this.closed || this.#busy) {
-      const why = this.#busy
-        ? 'the connection is still busy with another response'
-        : 'the reserved connection has closed'
+      const cause = this.#failure instanceof Error ? `: ${this.#failure.message}` : ''
+      const why = this.closed
+        ? `the reserved connection has closed${cause}`
+        : 'the connection is still busy with another response'
       return Promise.reject(
         new ConnectionError(`${request.method} ${redactUrl(request.url)}: ${why}`, {
-          cause: this.#closedWith ?? undefined,
+          cause: this.#failure ?? undefined,
           request,
           connectionReused: this.#served > 0,
           requestBytesSent: 0,
@@ -134,6 +141,10 @@ export class HTTPConnection implements Connection, Link {
     })
   }
 
+  onFailure(error: unknown): void {
+    this.#failure ??= error
+  }
+
   release(): void {
     if (!this.leased) return
     this.leased = false
@@ -145,7 +156,7 @@ export class HTTPConnection implements Connection, Link {
 
   destroy(cause?: Error): void {
     this.leased = false
-    this.#closedWith ??= cause ?? null
+    this.#failure ??= cause ?? null
     void this.dispatcher.destroy(cause ?? null).catch(() => {})
     this.socket.destroy()
   }

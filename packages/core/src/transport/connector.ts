@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import type { Opening } from '../message/timings.ts'
 import { ownOptions } from '../options.ts'
 import type { TlsSettings } from './tls.ts'
 
@@ -31,12 +32,20 @@ export interface Address {
   readonly port: number
 }
 
+/** One attempt to open a connection. */
+export interface Attempt {
+  /** Cancels it. */
+  readonly signal: AbortSignal
+  /** What is noted of it. */
+  readonly opening: Opening
+}
+
 /**
  * Opens a TCP connection.
  *
  * Half-open connections are allowed, so that what a server sent before it ended is not lost to a slow reader.
  */
-export function openTcp(address: Address, options: SocketOptions, signal: AbortSignal): Promise<Socket> {
+export function openTcp(address: Address, options: SocketOptions, { signal, opening }: Attempt): Promise<Socket> {
   const { localAddress, lookup, socketPath } = options
   const tcp: TcpNetConnectOpts = ownOptions({
     host: address.host,
@@ -48,6 +57,9 @@ export function openTcp(address: Address, options: SocketOptions, signal: AbortS
   if (lookup !== undefined) tcp.lookup = lookup
   const socket =
     socketPath === undefined ? connectTcp(tcp) : connectTcp(ownOptions({ path: socketPath, allowHalfOpen: true }))
+  socket.once('lookup', () => {
+    opening.dns = performance.now()
+  })
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 

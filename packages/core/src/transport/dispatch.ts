@@ -5,6 +5,7 @@ import { type ByteSource, tooLong } from '../message/byte-source.ts'
 import { Headers } from '../message/headers.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
+import type { Marks, Opening } from '../message/timings.ts'
 import { networkError } from './network-error.ts'
 import { OutgoingBody } from './outgoing-body.ts'
 import { StallTimer } from './stall-timer.ts'
@@ -21,6 +22,8 @@ export interface Link {
   readonly guard: ParserGuard | null
   readonly reused: boolean
   readonly freshTls13: boolean
+  /** When it was opened; `null` if that is not ours to know. */
+  readonly opening: Opening | null
   /** Whether it leads through a proxy's tunnel. */
   readonly isTunnelled: boolean
   /** Whether the other side is a forwarding proxy. */
@@ -29,6 +32,8 @@ export interface Link {
   targetOf(request: PreparedRequest): string
   /** The response is complete, or nothing was sent: the connection may serve the next request. */
   onMessageEnd(): void
+  /** The exchange failed, and the connection with it. */
+  onFailure(error: unknown): void
 }
 
 /** Pieces held for a slow reader before the connection is paused. */
@@ -57,6 +62,7 @@ class Leg implements ByteSource {
   readonly #resolve: (response: Response) => void
   readonly #reject: (error: unknown) => void
   readonly #readTimer: StallTimer
+  readonly #marks: Marks
   #outgoing: OutgoingBody | null = null
   #abort: ((error: Error) => void) | null = null
   #resume: (() => void) | null = null
@@ -87,6 +93,7 @@ class Leg implements ByteSource {
     this.#options = options
     this.#resolve = resolve
     this.#reject = reject
+    this.#marks = { opening: link.reused ? null : link.opening, sent: null, firstByte: null, end: null }
     const { read } = options.timeout
     this.#readTimer = new StallTimer(read, () => this.#fail(this.#readTimeout(read)))
   }
@@ -153,6 +160,7 @@ class Leg implements ByteSource {
   }
 
   onRequestSent(): void {
+    this.#marks.sent = performance.now()
     if (!this.#headSeen && !this.#hasFailed) this.#readTimer.start()
   }
 
@@ -163,6 +171,7 @@ class Leg implements ByteSource {
   onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, reason: string): boolean {
     if (statusCode < 200) return true
     this.#headSeen = true
+    this.#marks.firstByte = performance.now()
     this.#resume = resume
     if (statusCode === 204 || statusCode === 304) {
       this.#expectsEmpty = true
@@ -170,7 +179,9 @@ class Leg implements ByteSource {
     }
     this.#readTimer.start()
     const headers = Headers.fromRaw(rawHeaders)
-    this.#resolve(new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this }))
+    const response = new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this })
+    response.marks = this.#marks
+    this.#resolve(response)
     return true
   }
 
@@ -197,6 +208,7 @@ class Leg implements ByteSource {
   onComplete(): void {
     if (this.#hasFailed) return
     this.#ended = true
+    this.#marks.end = performance.now()
     this.#outgoing?.stop(new Error('the response is complete'))
     this.#letGo()
     this.#settle(this.#collectMost === null ? null : this.#joined())
@@ -282,6 +294,7 @@ class Leg implements ByteSource {
     this.#hasFailed = true
     this.#error = asItIs || error === this.#options.signal?.reason ? error : this.#described(error)
     this.#letGo()
+    if (this.#abort !== null) this.#link.onFailure(this.#error)
     this.#outgoing?.stop(this.#error)
     if (this.#headSeen) {
       this.#wake?.reject(this.#error)

@@ -3,17 +3,20 @@ import type { Dispatcher } from 'undici'
 import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
+import type { Opening } from '../message/timings.ts'
 import { dialledHost, effectivePort } from '../message/url.ts'
 import { type ConnectionOwner, HTTPConnection } from './connection.ts'
-import { openTcp, openTls, type SocketOptions } from './connector.ts'
+import { type Attempt, openTcp, openTls, type SocketOptions } from './connector.ts'
 import { HTTP_ADAPTER_OPTIONS, readOptions } from '../options.ts'
 import { dispatch } from './dispatch.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.ts'
 import { networkError, proxyError } from './network-error.ts'
 import { keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
+import { routeOf } from './route.ts'
+import { isSocksScheme, negotiateSocks } from './socks.ts'
 import { tlsSettings } from './tls.ts'
-import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
+import { type Connection, type Proxy, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
 import { FlowFailure, openTunnel } from './tunnel.ts'
 import type { OpenConnection } from './waiter.ts'
 
@@ -78,16 +81,19 @@ export class HTTPAdapter extends TransportAdapter {
     owner: ConnectionOwner,
   ): Promise<HTTPConnection> {
     const { scheme } = request.parsedUrl
-    const route = options.proxy === null ? 'direct' : scheme === 'http' ? 'forwarded' : 'tunnelled'
+    const route = routeOf(request, options.proxy)
+    const opening: Opening = { dns: null, connect: null, tls: null }
     let socket: Socket | undefined
     try {
       // Before anything is dialled: a path that does not exist is no reason to knock.
       const settings = scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
-      socket = await this.#openRaw(request, options, signal)
+      socket = await this.#openRaw(request, options, { signal, opening })
+      opening.connect = performance.now()
       if (settings !== null) {
         socket = await openTls(socket, dialledHost(request.parsedUrl), settings, this.#options, signal)
+        opening.tls = performance.now()
       }
-      return new HTTPConnection(socket, route, this.#limits(options.limits), owner)
+      return new HTTPConnection({ socket, route, opening }, this.#limits(options.limits), owner)
     } catch (error) {
       socket?.destroy()
       if (error instanceof FlowFailure) throw error.reason
@@ -102,11 +108,12 @@ export class HTTPAdapter extends TransportAdapter {
   }
 
   /** A TCP connection to the origin, to the proxy, or a tunnel through it. */
-  async #openRaw(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
+  async #openRaw(request: PreparedRequest, options: TransportOptions, attempt: Attempt): Promise<Socket> {
     const { proxy } = options
     const url = request.parsedUrl
-    if (proxy === null) return openTcp({ host: dialledHost(url), port: effectivePort(url) }, this.#options, signal)
-    const openProxy = (): Promise<Socket> => this.#openProxy(request, options, signal)
+    if (proxy === null) return openTcp({ host: dialledHost(url), port: effectivePort(url) }, this.#options, attempt)
+    if (isSocksScheme(proxy.scheme)) return this.#openSocks(request, proxy, attempt)
+    const openProxy = (): Promise<Socket> => this.#openProxy(request, options, attempt)
     if (url.scheme === 'http') return openProxy()
     return openTunnel({
       request,
@@ -114,19 +121,39 @@ export class HTTPAdapter extends TransportAdapter {
       limits: options.limits,
       proxyUrl: proxy.url,
       openProxy,
-      signal,
+      signal: attempt.signal,
     })
   }
 
-  async #openProxy(request: PreparedRequest, options: TransportOptions, signal: AbortSignal): Promise<Socket> {
+  async #openSocks(request: PreparedRequest, proxy: Proxy, attempt: Attempt): Promise<Socket> {
+    const { signal } = attempt
+    const url = request.parsedUrl
+    let socket: Socket | undefined
+    const onAbort = (): void => void socket?.destroy()
+    signal.addEventListener('abort', onAbort)
+    try {
+      socket = await openTcp(proxy, this.#options, attempt)
+      const target = { host: dialledHost(url), port: effectivePort(url) }
+      await negotiateSocks(socket, proxy, target, this.#options.lookup)
+      signal.throwIfAborted()
+      return socket
+    } catch (error) {
+      socket?.destroy()
+      throw signal.aborted ? signal.reason : proxyError(error, proxy.url, request)
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #openProxy(request: PreparedRequest, options: TransportOptions, attempt: Attempt): Promise<Socket> {
     const proxy = options.proxy as NonNullable<TransportOptions['proxy']>
     try {
       const settings = proxy.scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
       const { servername: _ours, ...socketOptions } = this.#options
-      const socket = await openTcp(proxy, socketOptions, signal)
+      const socket = await openTcp(proxy, socketOptions, attempt)
       return settings === null
         ? socket
-        : await openTls(socket, proxy.host, settings, { ...socketOptions, peer: 'proxy' }, signal)
+        : await openTls(socket, proxy.host, settings, { ...socketOptions, peer: 'proxy' }, attempt.signal)
     } catch (error) {
       throw proxyError(error, proxy.url, request)
     }
@@ -144,10 +171,12 @@ export class HTTPAdapter extends TransportAdapter {
       guard: null,
       reused: false,
       freshTls13: false,
+      opening: null,
       isForwarded: false,
       isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
       onMessageEnd: () => {},
+      onFailure: () => {},
     }
     return dispatch(link, request, options)
   }

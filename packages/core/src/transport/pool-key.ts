@@ -1,6 +1,8 @@
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import { effectivePort } from '../message/url.ts'
-import { tlsIdentity } from './tls.ts'
+import { routeOf } from './route.ts'
+import { socksCredentials } from './socks.ts'
+import { digest, tlsIdentity } from './tls.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 
 /** What a connection belongs to. */
@@ -26,7 +28,8 @@ export function keyOf(
   const { parsedUrl: url } = request
   const { proxy } = options
   const direct = `${url.scheme}://${url.host}:${effectivePort(url)}`
-  const origin = proxy === null ? direct : url.scheme === 'http' ? proxy.url : `${direct}|${proxy.url}`
+  const origin =
+    proxy === null ? direct : routeOf(request, proxy) === 'forwarded' ? proxy.url : `${direct}|${proxy.url}`
   let text = origin
   if (url.scheme === 'https' || proxy?.scheme === 'https') text += `|${tlsIdentity(options.verify, options.cert)}`
   if (proxy !== null) text += proxyCredential(request, options)
@@ -37,6 +40,8 @@ export function keyOf(
 
 /** A tunnel is as good as the credential that opened it. */
 function proxyCredential(request: PreparedRequest, options: TransportOptions): string {
+  const socks = options.proxy === null ? null : socksCredentials(options.proxy)
+  if (socks !== null) return `|socks ${digest(`${socks.username}\0${socks.password}`)}`
   if (options.proxyFlow !== undefined) return `|proxy ${identify(options.proxyFlow.poolKey)}`
   const header = request.parsedUrl.scheme === 'https' ? request.headers.get('proxy-authorization') : null
   return header === null ? '' : `|proxy ${identify(header)}`

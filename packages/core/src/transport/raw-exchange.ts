@@ -4,6 +4,7 @@ import { Headers } from '../message/headers.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
 import type { ResolvedLimits } from '../limits.ts'
+import { SocketReader } from './socket-reader.ts'
 
 /** What came back on a raw socket, and whether the socket can carry another exchange. */
 export interface RawReply {
@@ -50,79 +51,6 @@ function encodeConnect(request: PreparedRequest, authority: string): string {
     head += `${name}: ${value}\r\n`
   })
   return `${head}\r\n`
-}
-
-/** Pulls bytes from a socket; what it did not use goes back when it lets go. */
-class SocketReader {
-  readonly #socket: Socket
-  #bytes: Buffer = Buffer.alloc(0)
-
-  constructor(socket: Socket) {
-    this.#socket = socket
-  }
-
-  /** More bytes, or `false` at the end. */
-  async more(): Promise<boolean> {
-    const chunk = (this.#socket.read() as Buffer | null) ?? (await this.#wait())
-    if (chunk === null) return false
-    this.#bytes = Buffer.concat([this.#bytes, chunk])
-    return true
-  }
-
-  #wait(): Promise<Buffer | null> {
-    const socket = this.#socket
-    return new Promise((resolve, reject) => {
-      const stop = (): void => {
-        socket.off('readable', onReadable).off('end', onEnd).off('close', onEnd).off('error', onError)
-      }
-      const onEnd = (): void => {
-        stop()
-        resolve(null)
-      }
-      const onError = (error: Error): void => {
-        stop()
-        reject(error)
-      }
-      const onReadable = (): void => {
-        const chunk = socket.read() as Buffer | null
-        if (chunk === null) return
-        stop()
-        resolve(chunk)
-      }
-      if (socket.destroyed || socket.readableEnded) return onEnd()
-      socket.on('readable', onReadable).on('end', onEnd).on('close', onEnd).on('error', onError)
-    })
-  }
-
-  get length(): number {
-    return this.#bytes.length
-  }
-
-  indexOf(text: string): number {
-    return this.#bytes.indexOf(text, 0, 'latin1')
-  }
-
-  take(length: number): Buffer {
-    const taken = this.#bytes.subarray(0, length)
-    this.#bytes = this.#bytes.subarray(length)
-    return taken
-  }
-
-  /** A line without its CRLF, or `null` at the end. */
-  async line(maxBytes: number): Promise<string | null> {
-    for (;;) {
-      const end = this.indexOf('\r\n')
-      if (end !== -1) return this.take(end + 2).toString('latin1', 0, end)
-      if (this.length > maxBytes)
-        throw new LimitExceededError(`the proxy's answer has a head longer than limits.headerBytes = ${maxBytes}`)
-      if (!(await this.more())) return null
-    }
-  }
-
-  detach(): void {
-    if (this.#bytes.length > 0 && !this.#socket.destroyed && !this.#socket.readableEnded)
-      this.#socket.unshift(this.#bytes)
-  }
 }
 
 interface Head {

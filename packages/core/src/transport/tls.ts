@@ -100,6 +100,7 @@ function identify(setting: Verify | Cert | null): string {
   return identity
 }
 
-function digest(part: string | Uint8Array): string {
+/** Stands for a secret where settings are compared. */
+export function digest(part: string | Uint8Array): string {
   return createHash('sha256').update(part).digest('base64')
 }

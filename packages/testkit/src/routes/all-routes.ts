@@ -9,6 +9,7 @@ import { cookieRoutes } from './cookies.ts'
 import { digestAuthRoutes } from './digest-auth.ts'
 import { documentRoutes } from './documents.ts'
 import { echoRoutes } from './echo.ts'
+import { ntlmAuthRoutes } from './ntlm-auth.ts'
 import { redirectRoutes } from './redirects.ts'
 import { streamRoutes } from './streams.ts'
 
@@ -20,6 +21,7 @@ export function allRoutes(): readonly TestRoute[] {
     ...cookieRoutes(),
     ...authRoutes(),
     ...digestAuthRoutes(),
+    ...ntlmAuthRoutes(),
     ...streamRoutes(),
     ...codingRoutes(),
     ...documentRoutes(),

@@ -19,7 +19,7 @@ export interface AuthSuiteOptions {
   /** What the scheme does. Default: it signs, once. */
   readonly capabilities?: AuthCapabilities
   readonly runner: SuiteRunner
-  /** The server's side. Ready ones: {@link basicAuthTarget}, {@link bearerAuthTarget}, {@link digestAuthTarget}. */
+  /** The server's side. Ready ones: {@link basicAuthTarget}, {@link bearerAuthTarget}, {@link digestAuthTarget}, {@link ntlmAuthTarget}. */
   readonly target: AuthTarget
   /** Texts that must never be shown: the password, the token, and encodings of them. */
   readonly secrets: readonly string[]

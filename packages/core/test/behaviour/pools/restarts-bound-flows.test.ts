@@ -36,6 +36,19 @@ describe('a bound flow whose connection died', () => {
     expect(server.connectionCount).toBe(2)
   })
 
+  it('says why, where the page with the challenge is longer than may be read', async () => {
+    await using server = await RawServer.start(({ head }) =>
+      head.includes('Socket hello')
+        ? `HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Socket\r\nContent-Length: 500000\r\n\r\n${'x'.repeat(500_000)}`
+        : reply('ok'),
+    )
+    await using session = new Session({ trustEnv: false, auth: new SocketAuth(), limits: { drainedBytes: 1000 } })
+    const error = await within(3000, failure(session.get(server.url)))
+    expect(error).toBeInstanceOf(ConnectionError)
+    expect(error.cause).toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
+    expect(error.message).toContain('1000 bytes')
+  })
+
   it('starts over where the leg without the body found a kept connection closed', async () => {
     const auth = new SocketAuth()
     await using server = await socketOrigin((request) => isHello(request) && request.connection === 1)
