@@ -15,6 +15,7 @@ import {
   seededBlocks,
   type SeenRequest,
   StubAdapter,
+  TestProxy,
   TestServer,
 } from '@entreat/testkit'
 
@@ -23,8 +24,15 @@ const contentOf = (length: number, seed: number): Buffer => Buffer.concat([...se
 
 describe('recording', () => {
   let server: TestServer
-  beforeAll(async () => void (server = await TestServer.start()))
-  afterAll(() => server.close())
+  let proxy: TestProxy
+  beforeAll(async () => {
+    server = await TestServer.start()
+    proxy = await TestProxy.start()
+  })
+  afterAll(async () => {
+    await proxy.close()
+    await server.close()
+  })
 
   const everything: AdapterCapabilities = {
     statuses: true,
@@ -41,10 +49,9 @@ describe('recording', () => {
   adapterSuite({
     name: 'RecordingAdapter over an HTTPAdapter',
     create: () => new RecordingAdapter(new HTTPAdapter(), { maxBodyBytes: 1000 }),
-    // The target has no proxy: HTTPAdapter's own suite covers that.
     capabilities: { ...everything, proxies: true },
-    runner: { ...runner, test: (name, body) => (name.endsWith('honours proxy') ? undefined : test(name, body)) },
-    target: () => httpTarget(server),
+    runner,
+    target: () => httpTarget(server, { proxy }),
   })
 })
 

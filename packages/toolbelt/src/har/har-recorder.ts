@@ -1,0 +1,190 @@
+import {
+  type Connection,
+  type PreparedRequest,
+  readOptions,
+  Redaction,
+  type Response,
+  type Session,
+  TransportAdapter,
+  type TransportOptions,
+} from '@entreat/core'
+import { VERSION } from '../version.ts'
+import type { Har, HarEntry } from './har.ts'
+import { type EntryOutcome, type EntryPlace, type EntrySettings, harEntry } from './har-entry.ts'
+
+/** Options of a {@link HarRecorder}. */
+export interface HarRecorderOptions {
+  /** What to mask; `null` keeps everything, credentials too. Default: what usually is a secret. */
+  readonly redaction?: Redaction | null
+  /** Bytes kept of one body, 0 for none. Default 1 MiB. */
+  readonly maxBodyBytes?: number
+  /** Exchanges kept; the oldest are dropped. Default 10,000. */
+  readonly maxEntries?: number
+}
+
+const OPTION_KEYS: ReadonlySet<string> = new Set<keyof HarRecorderOptions>(['redaction', 'maxBodyBytes', 'maxEntries'])
+
+/** Where an exchange stands in the recording. Its request and response are let go of once it is written. */
+interface Place {
+  entry: HarEntry | null
+  /** Writes the entry; `null` until the exchange is over. */
+  write: (() => HarEntry) | null
+}
+
+/**
+ * Records what travels: every exchange on the wire, refused legs of authentication, redirects and attempts that were repeated included, with the time of each phase.
+ *
+ * An exchange is in the HAR once its response's body has been read, has failed or was given up. A body that was streamed is not kept.
+ */
+export class HarRecorder {
+  readonly #settings: EntrySettings
+  readonly #maxEntries: number
+  #places: Place[] = []
+  readonly #unwritten = new Set<Place>()
+  /** Exchanges so far, by call, hop and attempt. */
+  readonly #legs = new Map<string, number>()
+
+  /** @throws UsageError for an unknown option. */
+  constructor(options?: HarRecorderOptions) {
+    const own = readOptions(options, OPTION_KEYS, 'HarRecorder')
+    const { maxBodyBytes = 1024 * 1024, maxEntries = 10_000 } = own
+    this.#settings = { redaction: own.redaction === undefined ? new Redaction() : own.redaction, maxBodyBytes }
+    this.#maxEntries = maxEntries
+  }
+
+  /**
+   * Records what a Session sends over http and https from now on. Adapters mounted on narrower prefixes are to be wrapped: `session.mount(prefix, recorder.wrap(adapter))`.
+   *
+   * @returns stops recording, by mounting the adapters as they were.
+   */
+  attach(session: Session): () => void {
+    const adapters = ['https://', 'http://'].map(
+      (prefix) => [prefix, session.getAdapter(prefix + 'any.host/')] as const,
+    )
+    const wrapped = new Map(adapters.map(([, adapter]) => [adapter, this.wrap(adapter)]))
+    for (const [prefix, adapter] of adapters) session.mount(prefix, wrapped.get(adapter) ?? adapter)
+    return () => {
+      for (const [prefix, adapter] of adapters) session.mount(prefix, adapter)
+    }
+  }
+
+  /** An adapter that sends through another one, and is recorded. Closing it closes that one. */
+  wrap(adapter: TransportAdapter): TransportAdapter {
+    return new RecordedAdapter(adapter, (request, options, send) => this.#record(request, options, send))
+  }
+
+  /** What has been recorded so far, in the order of sending. */
+  toHar(): Har {
+    this.#write()
+    const entries = this.#places.slice(-this.#maxEntries).flatMap(({ entry }) => (entry === null ? [] : [entry]))
+    return { log: { version: '1.2', creator: { name: '@entreat/toolbelt', version: VERSION }, entries } }
+  }
+
+  /** The same: `JSON.stringify(recorder)` is a HAR file. */
+  toJSON(): Har {
+    return this.toHar()
+  }
+
+  /** Forgets what was recorded. */
+  clear(): void {
+    this.#places = []
+    this.#unwritten.clear()
+    this.#legs.clear()
+  }
+
+  async #record(request: PreparedRequest, options: TransportOptions, send: () => Promise<Response>): Promise<Response> {
+    this.#write()
+    const where = this.#locate(options)
+    const place: Place = { entry: null, write: null }
+    this.#keep(place)
+    const begun = performance.now()
+    const over = (outcome: EntryOutcome): void => {
+      place.write = () => harEntry(request, outcome, where, this.#settings)
+    }
+    try {
+      const response = await send()
+      response.whenDone(() => over({ response }))
+      return response
+    } catch (error) {
+      over({ error, startedAt: performance.timeOrigin + begun, failedAfterMs: performance.now() - begun })
+      throw error
+    }
+  }
+
+  #locate({ id: call, hop, attempt }: TransportOptions): EntryPlace {
+    if (call === undefined) return { call, hop, attempt, leg: 0 }
+    const key = `${call} ${hop} ${attempt}`
+    const leg = this.#legs.get(key) ?? 0
+    this.#legs.set(key, leg + 1)
+    // Calls are numbered upwards: the oldest key is the one least likely to come again.
+    if (this.#legs.size > this.#maxEntries) this.#legs.delete(this.#legs.keys().next().value as string)
+    return { call, hop, attempt, leg }
+  }
+
+  #keep(place: Place): void {
+    this.#unwritten.add(place)
+    this.#places.push(place)
+    // Dropped in bulk, so that a full recording costs no more than one that is not.
+    if (this.#places.length < this.#maxEntries * 1.1 + 1) return
+    for (const old of this.#places.slice(0, -this.#maxEntries)) this.#unwritten.delete(old)
+    this.#places = this.#places.slice(-this.#maxEntries)
+  }
+
+  /** Writes what is over. Not when it is over: the layers above complete the response after that. */
+  #write(): void {
+    for (const place of this.#unwritten) {
+      if (place.write === null) continue
+      place.entry = place.write()
+      place.write = null
+      this.#unwritten.delete(place)
+    }
+  }
+}
+
+type Record = (request: PreparedRequest, options: TransportOptions, send: () => Promise<Response>) => Promise<Response>
+
+/** Hands everything on, and tells of it. */
+class RecordedAdapter extends TransportAdapter {
+  /** Defined where the adapter underneath has connections to reserve. */
+  declare acquire?: NonNullable<TransportAdapter['acquire']>
+  readonly #adapter: TransportAdapter
+  readonly #record: Record
+  readonly #connections = new WeakMap<Connection, Connection>()
+
+  constructor(adapter: TransportAdapter, record: Record) {
+    super()
+    this.#adapter = adapter
+    this.#record = record
+    const acquire = adapter.acquire?.bind(adapter)
+    if (acquire !== undefined) {
+      this.acquire = async (request, options, poolKey) => this.#wrap(await acquire(request, options, poolKey))
+    }
+  }
+
+  send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
+    return this.#record(request, options, () => this.#adapter.send(request, options))
+  }
+
+  #wrap(connection: Connection): Connection {
+    const known = this.#connections.get(connection)
+    if (known !== undefined) return known
+    const { protocol, peerCertificate } = connection
+    const wrapped: Connection = {
+      protocol,
+      ...(peerCertificate === undefined ? {} : { peerCertificate }),
+      get closed() {
+        return connection.closed
+      },
+      send: (request, options) =>
+        this.#record(request, options, () => connection.send(request, { ...options, connection })),
+      release: () => connection.release(),
+      destroy: (cause) => connection.destroy(cause),
+    }
+    this.#connections.set(connection, wrapped)
+    return wrapped
+  }
+
+  close(): Promise<void> {
+    return this.#adapter.close()
+  }
+}
