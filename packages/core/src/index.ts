@@ -6,7 +6,7 @@ export type { AuthFunction } from './auth/callable-auth.ts'
 export { type Challenge, parseChallenges } from './auth/challenge.ts'
 export { DigestAuth } from './auth/digest.ts'
 export { OriginScope, type OriginScopeOptions } from './auth/origin-scope.ts'
-export type { AuthInit } from './auth/resolve-auth.ts'
+export { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
 export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
 export type {
   DiagnosticsMessage,

@@ -61,6 +61,7 @@ test('exports exactly the public names', () => {
     'readOptions',
     'redactUrl',
     'request',
+    'resolveAuth',
   ])
 })
 
