@@ -12,6 +12,8 @@ export interface SocketOptions {
   readonly servername?: string
   /** The address to connect from. */
   readonly localAddress?: string
+  /** The port to connect from. Only one connection at a time can have it. */
+  readonly localPort?: number
   /** A Unix socket or named pipe to connect to instead of the URL's host. */
   readonly socketPath?: string
   /** Resolves host names; default `dns.lookup`. */
@@ -46,7 +48,7 @@ export interface Attempt {
  * Half-open connections are allowed, so that what a server sent before it ended is not lost to a slow reader.
  */
 export function openTcp(address: Address, options: SocketOptions, { signal, opening }: Attempt): Promise<Socket> {
-  const { localAddress, lookup, socketPath } = options
+  const { localAddress, localPort, lookup, socketPath } = options
   const tcp: TcpNetConnectOpts = ownOptions({
     host: address.host,
     port: address.port,
@@ -54,6 +56,7 @@ export function openTcp(address: Address, options: SocketOptions, { signal, open
     noDelay: true,
   })
   if (localAddress !== undefined) tcp.localAddress = localAddress
+  if (localPort !== undefined) tcp.localPort = localPort
   if (lookup !== undefined) tcp.lookup = lookup
   const socket =
     socketPath === undefined ? connectTcp(tcp) : connectTcp(ownOptions({ path: socketPath, allowHalfOpen: true }))

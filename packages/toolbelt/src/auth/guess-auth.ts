@@ -36,7 +36,7 @@ export class GuessAuth extends AuthBase {
   ): AsyncGenerator<PreparedRequest, void, Response> {
     const key = `${context.recipient} ${context.recipientOrigin}`
     if (this.#found.get(key) !== 'basic') return yield* this.#askFirst(request, context, key)
-    await this.#basic.apply(request, context)
+    this.#basic.apply(request, context)
     const response = yield request
     // It may have changed its mind, to something better.
     if (isRefusal(response, context)) yield* this.#answerDigest(request, context, response, key)
@@ -57,7 +57,7 @@ export class GuessAuth extends AuthBase {
       if (yield* this.#drive(flow, response, key)) return
       if (!offersBasic(response, context)) return
       if (this.#found.get(key) === 'digest') throw downgraded(request, context)
-      await this.#basic.apply(request, context)
+      this.#basic.apply(request, context)
       if (!isRefusal(yield request, context)) this.#remember(key, 'basic')
     } finally {
       await flow.return()
