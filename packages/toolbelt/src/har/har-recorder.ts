@@ -1,13 +1,13 @@
 import {
-  type Connection,
   type PreparedRequest,
   readOptions,
   Redaction,
   type Response,
   type Session,
-  TransportAdapter,
+  type TransportAdapter,
   type TransportOptions,
 } from '@entreat/core'
+import { type SendOn, WrappingAdapter } from '../adapters/wrapping-adapter.ts'
 import { VERSION } from '../version.ts'
 import type { Har, HarEntry } from './har.ts'
 import { type EntryOutcome, type EntryPlace, type EntrySettings, harEntry } from './har-entry.ts'
@@ -144,47 +144,15 @@ export class HarRecorder {
 type Record = (request: PreparedRequest, options: TransportOptions, send: () => Promise<Response>) => Promise<Response>
 
 /** Hands everything on, and tells of it. */
-class RecordedAdapter extends TransportAdapter {
-  /** Defined where the adapter underneath has connections to reserve. */
-  declare acquire?: NonNullable<TransportAdapter['acquire']>
-  readonly #adapter: TransportAdapter
+class RecordedAdapter extends WrappingAdapter {
   readonly #record: Record
-  readonly #connections = new WeakMap<Connection, Connection>()
 
   constructor(adapter: TransportAdapter, record: Record) {
-    super()
-    this.#adapter = adapter
+    super(adapter)
     this.#record = record
-    const acquire = adapter.acquire?.bind(adapter)
-    if (acquire !== undefined) {
-      this.acquire = async (request, options, poolKey) => this.#wrap(await acquire(request, options, poolKey))
-    }
   }
 
-  send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
-    return this.#record(request, options, () => this.#adapter.send(request, options))
-  }
-
-  #wrap(connection: Connection): Connection {
-    const known = this.#connections.get(connection)
-    if (known !== undefined) return known
-    const { protocol, peerCertificate } = connection
-    const wrapped: Connection = {
-      protocol,
-      ...(peerCertificate === undefined ? {} : { peerCertificate }),
-      get closed() {
-        return connection.closed
-      },
-      send: (request, options) =>
-        this.#record(request, options, () => connection.send(request, { ...options, connection })),
-      release: () => connection.release(),
-      destroy: (cause) => connection.destroy(cause),
-    }
-    this.#connections.set(connection, wrapped)
-    return wrapped
-  }
-
-  close(): Promise<void> {
-    return this.#adapter.close()
+  protected override around(request: PreparedRequest, options: TransportOptions, send: SendOn): Promise<Response> {
+    return this.#record(request, options, () => send(request, options))
   }
 }
