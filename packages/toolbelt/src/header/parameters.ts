@@ -92,7 +92,7 @@ export function decodeExtended(value: string): string | null {
 }
 
 /** Text of bytes that are UTF-8, else `null`. */
-export function decodeUtf8(bytes: Uint8Array): string | null {
+function decodeUtf8(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
