@@ -92,6 +92,13 @@ test('goes through a proxy with a password', async () => {
   expect(proxy.requests.every(({ method }) => method === 'CONNECT')).toBe(true)
 })
 
+test('logs in by NTLM once, and uploads a stream with each request', async () => {
+  const lines = await runExample('ntlm.mjs', `${server.url}/ntlm-auth/ali/opensesame`, 'CORP\\ali', 'opensesame')
+  expect(lines).toEqual(['first: 200 after 1 refused', 'second: 200 after 0 refused', 'wrong password: 401'])
+  const bodies = server.requests.slice(-5, -2).map(({ bodyLength }) => bodyLength)
+  expect(bodies).toEqual([0, 5, 6])
+})
+
 test('gives an SDK a fetch with cookies and credentials', async () => {
   const lines = await runExample('fetch-for-an-sdk.mjs', server.url)
   expect(lines).toEqual(["{ cookie: 'user=ishmael', authorization: 'Basic aXNobWFlbDp3aGFsZQ==' }"])

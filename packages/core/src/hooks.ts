@@ -81,9 +81,11 @@ export function combineHooks(session: Hooks | null | undefined, request: Hooks |
 
 function listHooks(hooks: Hooks | null | undefined): HookLists {
   if (!hooks) return NO_HOOKS
+  const events = Object.keys(hooks)
+  if (events.length === 0) return NO_HOOKS
   let any = false
   const lists: Record<string, unknown[]> = { request: [], response: [], redirect: [], retry: [] }
-  for (const event of Object.keys(hooks)) {
+  for (const event of events) {
     const list = (EVENTS as readonly string[]).includes(event) ? lists[event] : undefined
     if (list === undefined) {
       throw new UsageError(

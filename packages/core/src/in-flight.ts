@@ -1,5 +1,5 @@
 import { ConnectionError } from './errors.ts'
-import { delay, type Lifetime } from './timeout.ts'
+import { delay, Lifetime } from './timeout.ts'
 
 /** A request that runs. */
 export interface Running {
@@ -13,7 +13,7 @@ export interface Running {
 export class InFlight {
   #buffered = 0
   #closing = 0
-  #lifetime: Lifetime = newLifetime()
+  #lifetime = new Lifetime()
   #whenSettled: (() => void)[] = []
 
   /**
@@ -56,14 +56,9 @@ export class InFlight {
   /** Ends whatever still runs with ERR_CLOSED: between two legs too, where no connection could tell. */
   endAll(): void {
     const ended = this.#lifetime
-    this.#lifetime = newLifetime()
-    ended.endedWith = closed('The session was closed')
-    for (const callback of ended.onEnd) callback()
+    this.#lifetime = new Lifetime()
+    ended.end(closed('The session was closed'))
   }
-}
-
-function newLifetime(): Lifetime {
-  return { endedWith: null, onEnd: new Set() }
 }
 
 function closed(message: string): ConnectionError {

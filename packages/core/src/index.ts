@@ -83,8 +83,10 @@ export type { SessionState } from './session-state.ts'
 export type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'
 export type { ResolvedTimeout, TimeoutInit, Timeouts } from './timeout.ts'
 export { HTTPAdapter, type HTTPAdapterOptions } from './transport/http-adapter.ts'
-export type { Limits, ResolvedLimits } from './limits.ts'
-export type { Cert, Verify } from './transport/tls.ts'
+export { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
+export type { Address, SocketOptions } from './transport/connector.ts'
+export { openSocket, type SocketNeeds } from './transport/open-socket.ts'
+export { type Cert, tlsIdentity, type TlsSettings, tlsSettings, type Verify } from './transport/tls.ts'
 export {
   type Connection,
   type Proxy,

@@ -4,7 +4,7 @@ import { CookieJar, type CookiesInit } from './cookie-jar.ts'
 import { defaultHeaders } from './default-headers.ts'
 import { redactUrl, UsageError } from './errors.ts'
 import { compose } from './exchange/compose.ts'
-import type { Exchange, ExchangeOptions } from './exchange/exchange.ts'
+import type { Exchange } from './exchange/exchange.ts'
 import { signAhead } from './exchange/sign-ahead.ts'
 import { createFetch } from './fetch.ts'
 import { combineHooks, type Hooks } from './hooks.ts'
@@ -18,7 +18,7 @@ import { isRequest, type Request } from './message/request.ts'
 import type { Response } from './message/response.ts'
 import { SENSITIVE_HEADERS } from './message/sensitive-headers.ts'
 import { Mounts } from './mounts.ts'
-import { announceEnd, announceError, announceStart } from './diagnostics.ts'
+import { announceEnd, announceError, announceStart, type Call } from './diagnostics.ts'
 import { headOptions, readOptions, REQUEST_OPTIONS, SEND_OPTIONS, SESSION_OPTIONS } from './options.ts'
 import { prepareForSession } from './prepare-for-session.ts'
 import type { ProxiesInit } from './proxies.ts'
@@ -195,7 +195,7 @@ export class Session implements AsyncDisposable {
    * @returns the final response, read whole unless `stream`.
    * @throws RequestException of the kind that says what failed; the signal's reason; what hooks and flows throw.
    */
-  async request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
+  request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     return this.#request(method, url, options, false)
   }
 
@@ -205,8 +205,10 @@ export class Session implements AsyncDisposable {
     options: RequestOptions | undefined,
     omitsCredentials: boolean,
   ): Promise<Response> {
-    const own = readOptions(options, REQUEST_OPTIONS, 'request()')
-    return this.#run(own, () => prepareForSession(this, method, url, own, omitsCredentials), omitsCredentials)
+    const read = (): RequestOptions => readOptions(options, REQUEST_OPTIONS, 'request()')
+    const prepare = (own: RequestOptions): PreparedRequest =>
+      prepareForSession(this, method, url, own, omitsCredentials)
+    return this.#run(read, prepare, omitsCredentials)
   }
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
@@ -224,51 +226,48 @@ export class Session implements AsyncDisposable {
   }
 
   /** Sends a prepared request: as it stands if it was changed since, else signed anew. Takes no defaults but the settings of sending. */
-  async send(prepared: PreparedRequest, options?: SendOptions): Promise<Response> {
-    if (!isPreparedRequest(prepared)) throw new UsageError('You can only send PreparedRequests.')
-    const own = readOptions(options, SEND_OPTIONS, 'send()')
-    return this.#run(own, () => prepared.unsigned)
+  send(prepared: PreparedRequest, options?: SendOptions): Promise<Response> {
+    const read = (): RequestOptions => {
+      if (!isPreparedRequest(prepared)) throw new UsageError('You can only send PreparedRequests.')
+      return readOptions(options, SEND_OPTIONS, 'send()')
+    }
+    return this.#run(read, () => prepared.unsigned, false)
   }
 
-  async #run(options: RequestOptions, prepared: () => PreparedRequest, omitsCookies = false): Promise<Response> {
+  /** The one function between a caller and the layers: what it is given to call may throw. */
+  async #run(
+    readOwn: () => RequestOptions,
+    prepare: (options: RequestOptions) => PreparedRequest,
+    omitsCookies: boolean,
+  ): Promise<Response> {
+    const options = readOwn()
     const { lifetime, end } = this.#inFlight.begin(options.stream ?? this.stream)
     let deadline: Deadline | null = null
+    let call: Call | null = null
     try {
       const { timeout } = options
       const total = timeout === undefined ? this.#timeout.total : resolveTimeout(timeout, this.#timeout).total
       const signal = options.signal ?? undefined
       if (total !== null || signal !== undefined) deadline = new Deadline(total, signal)
       deadline?.signal.throwIfAborted()
-      const request = prepared()
+      const request = prepare(options)
       if (deadline !== null) deadline.request = request
       this.#cookies.bind(this.baseUrl ?? request.url)
-      const resolved: ExchangeOptions = resolveExchange(this, options, {
-        signal: deadline?.signal,
-        lifetime,
-        omitsCookies,
-      })
-      const response = await this.#observed(request, resolved)
+      const resolved = resolveExchange(this, options, { signal: deadline?.signal, lifetime, omitsCookies })
+      call = { id: resolved.id, request }
+      announceStart(call)
+      const running = this.#exchange(request, resolved)
+      const response = await untilInterrupted(running, resolved, (late) => late.close())
       response.whenDone(() => {
         deadline?.dispose()
         end()
       })
+      announceEnd(call, response)
       return response
     } catch (error) {
       deadline?.dispose()
       end()
-      throw error
-    }
-  }
-
-  async #observed(request: PreparedRequest, options: ExchangeOptions): Promise<Response> {
-    announceStart(options.id, request)
-    try {
-      const running = this.#exchange(request, options)
-      const response = await untilInterrupted(running, options, (late) => late.close())
-      announceEnd(options.id, request, response)
-      return response
-    } catch (error) {
-      announceError(options.id, request, error)
+      if (call !== null) announceError(call, error)
       throw error
     }
   }

@@ -53,6 +53,7 @@ test('exports exactly the public names', () => {
     'delete',
     'get',
     'head',
+    'openSocket',
     'options',
     'parseChallenges',
     'patch',
@@ -62,6 +63,9 @@ test('exports exactly the public names', () => {
     'redactUrl',
     'request',
     'resolveAuth',
+    'resolveLimits',
+    'tlsIdentity',
+    'tlsSettings',
   ])
 })
 

@@ -15,7 +15,7 @@ export interface AuthContext {
   /** The target as it goes on the wire: origin, absolute or authority form (RFC 9112 section 3.2). */
   readonly requestTarget: string
   /** The caller's signal and the deadline together. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** The challenges that a response makes to this recipient, parsed. Empty unless it makes any. */
   challenges(response: Response): Challenge[]
   /** Writes `Authorization` or `Proxy-Authorization`, whichever the recipient reads. */

@@ -13,7 +13,7 @@ export interface FlowExchange {
   /** Sends one leg. */
   readonly send: (request: PreparedRequest) => Promise<Response>
   /** Called with each answer before the scheme sees it. */
-  readonly onAnswer?: (response: Response) => void | Promise<void>
+  readonly onAnswer?: (response: Response) => void | Promise<void> | undefined
 }
 
 /** More legs than any scheme needs: a server that keeps asking is refused. */

@@ -28,7 +28,7 @@ export function authContext({ recipient, request, options, bind, wire }: AuthCon
     recipient,
     recipientOrigin: recipient === 'proxy' ? (options.proxy?.url ?? '') : request.origin,
     requestTarget: requestTarget(request, recipient),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    signal: options.signal,
     challenges: (response): Challenge[] => parseChallenges(response.headers.getAll(challengeHeader)),
     authorize: (signed, value) => signed.headers.set(answerHeader, value),
     bind,

@@ -16,7 +16,7 @@ import { noteLeg, withProxy } from './transport.ts'
  * @param wire - the transport layer alone, for what schemes send out of band.
  */
 export function authentication(next: Exchange, wire: Exchange, context: ExchangeContext): Exchange {
-  return async (request, options) => {
+  return (request, options) => {
     const signed = request.copy()
     const { auth } = request
     const chosen = options.proxies.select(request.parsedUrl)
@@ -39,7 +39,7 @@ interface Party {
   readonly recipient: AuthContext['recipient']
   readonly send: Send
   readonly bind: AuthContext['bind']
-  readonly onAnswer?: () => Promise<void>
+  readonly onAnswer?: () => Promise<void> | undefined
 }
 
 /** One hop's exchange: what its legs share. */
@@ -66,7 +66,10 @@ class SignedExchange {
 
   async run(request: PreparedRequest, auth: AuthBase | null, proxyAuth: AuthBase | null): Promise<Response> {
     const ownsCookie = !this.#options.omitsCookies && !request.headers.has('cookie')
-    if (ownsCookie) await this.#refreshCookies(request)
+    if (ownsCookie) {
+      const refreshed = this.#refreshCookies(request)
+      if (refreshed !== undefined) await refreshed
+    }
     const isForwarded =
       proxyAuth !== null && request.parsedUrl.scheme === 'http' && !request.headers.has('proxy-authorization')
     const send: Send = isForwarded ? (leg) => this.#sendThroughProxy(leg, proxyAuth, auth) : (leg) => this.#send(leg)
@@ -80,14 +83,17 @@ class SignedExchange {
     }
   }
 
-  async #refreshCookies(request: PreparedRequest): Promise<void> {
+  /** A promise only where the store is asynchronous. */
+  #refreshCookies(request: PreparedRequest): Promise<void> | undefined {
     const header = cookieHeader(request, this.#context.cookies)
-    setCookieHeader(request, typeof header === 'string' ? header : await header)
+    if (typeof header !== 'string') return header.then((value) => setCookieHeader(request, value))
+    setCookieHeader(request, header)
+    return undefined
   }
 
   #sendToOrigin(request: PreparedRequest, auth: AuthBase, send: Send, ownsCookie: boolean): Promise<Response> {
     const bind = (): Promise<Connection> => this.#lease.reserve(request, this.#options, auth)
-    const onAnswer = (): Promise<void> => this.#refreshCookies(request)
+    const onAnswer = (): Promise<void> | undefined => this.#refreshCookies(request)
     return this.#sign(request, { auth, recipient: 'origin', send, bind, ...(ownsCookie ? { onAnswer } : {}) })
   }
 
@@ -118,11 +124,11 @@ class SignedExchange {
     return this.#next(leg, connection === null ? this.#options : { ...this.#options, connection })
   }
 
-  async #sign(request: PreparedRequest, { auth, recipient, send, bind, onAnswer }: Party): Promise<Response> {
+  #sign(request: PreparedRequest, { auth, recipient, send, bind, onAnswer }: Party): Promise<Response> {
     const context = authContext({ recipient, request, options: this.#options, bind, wire: this.#wire })
     if (signsOnly(auth)) {
-      await auth.apply(request, context)
-      return send(request)
+      const applied = auth.apply(request, context)
+      return applied === undefined ? send(request) : Promise.resolve(applied).then(() => send(request))
     }
     return driveFlow({ auth, request, context, send, ...(onAnswer === undefined ? {} : { onAnswer }) })
   }

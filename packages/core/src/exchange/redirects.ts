@@ -18,16 +18,15 @@ export function redirects(next: Exchange, context: ExchangeContext): Exchange {
     const history: Response[] = []
     for (let hop = 0; ; hop++) {
       const own = hop === 0 ? options : { ...options, hop }
-      const info: HookInfo = { hop, attempt: 0, options: own }
-      request = await runRequestHooks(request, info, own)
+      if (request.hooks.request.length > 0) request = await runRequestHooks(request, own)
       let response = await next(request, own)
-      response.history = [...history, ...response.history]
+      if (hop > 0) response.history = [...history, ...response.history]
       let target: PreparedRequest | null
       try {
         if (options.allowRedirects && isFollowed(response)) await response.drain()
         else if (!options.stream) await response.read()
-        response = await runResponseHooks(response, request, info, own)
-        target = await redirectOf(request, response, own, context)
+        if (request.hooks.response.length > 0) response = await runResponseHooks(response, request, own)
+        target = isFollowed(response) ? await redirectOf(request, response, own, context) : null
       } catch (error) {
         response.close()
         throw error
@@ -45,11 +44,12 @@ function isFollowed(response: Response): boolean {
   return response.isRedirect && response.headers.get('location') !== ''
 }
 
-async function runRequestHooks(
-  request: PreparedRequest,
-  info: HookInfo,
-  options: ExchangeOptions,
-): Promise<PreparedRequest> {
+function hookInfo(options: ExchangeOptions): HookInfo {
+  return { hop: options.hop, attempt: 0, options }
+}
+
+async function runRequestHooks(request: PreparedRequest, options: ExchangeOptions): Promise<PreparedRequest> {
+  const info = hookInfo(options)
   // What the caller prepared stays as it was.
   let current = info.hop === 0 && request.hooks.request.length > 0 ? request.copy() : request
   for (const hook of request.hooks.request) {
@@ -64,9 +64,9 @@ async function runRequestHooks(
 async function runResponseHooks(
   response: Response,
   request: PreparedRequest,
-  info: HookInfo,
   options: ExchangeOptions,
 ): Promise<Response> {
+  const info = hookInfo(options)
   let current = response
   for (const hook of request.hooks.response) {
     const given = await untilInterrupted(Promise.resolve(hook(current, info)), options)
@@ -80,14 +80,13 @@ async function runResponseHooks(
   return current
 }
 
-/** The request to go on with; `null` if this response is the result. */
+/** The request that a redirect leads to; `null` if it is not followed. */
 async function redirectOf(
   request: PreparedRequest,
   response: Response,
   options: ExchangeOptions,
   context: ExchangeContext,
 ): Promise<PreparedRequest | null> {
-  if (!isFollowed(response)) return null
   if (!options.allowRedirects) {
     response.next = await nextOrNothing(request, response, options, context)
     return null

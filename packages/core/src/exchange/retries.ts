@@ -22,25 +22,31 @@ type Outcome =
 
 /** Repeats what is safe to repeat. Above authentication, so that every attempt is signed anew. */
 export function retries(next: Exchange): Exchange {
-  return async (request, options) => {
-    const { retry } = options
-    if (retry === null) return withStaleRepeat(next, request, options)
-    const made: Record<RetryReason, number> = { connect: 0, read: 0, status: 0, other: 0 }
-    for (let attempt = 0; ; attempt++) {
-      const outcome = await tried(() =>
-        withStaleRepeat(next, request, attempt === 0 ? options : { ...options, attempt }),
-      )
-      const reason = retryReason(retry, request, outcome)
-      if (reason === null) return settle(outcome)
-      if (retry.isExhausted(made, reason)) return exhausted(retry, request, outcome)
-      made[reason]++
-      const delayMs = waitBefore(retry, attempt + 1, outcome.response)
-      if (delayMs === null) return settle(outcome)
-      if (!(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
-      announceRetry(options.id, request, { attempt: attempt + 1, delayMs, ...outcome })
-      await outcome.response?.drain()
-      if (delayMs > 0) await delay(delayMs, options)
-    }
+  return (request, options) =>
+    options.retry === null
+      ? withStaleRepeat(next, request, options)
+      : withRetries(next, request, options, options.retry)
+}
+
+async function withRetries(
+  next: Exchange,
+  request: PreparedRequest,
+  options: ExchangeOptions,
+  retry: Retry,
+): Promise<Response> {
+  const made: Record<RetryReason, number> = { connect: 0, read: 0, status: 0, other: 0 }
+  for (let attempt = 0; ; attempt++) {
+    const outcome = await tried(() => withStaleRepeat(next, request, attempt === 0 ? options : { ...options, attempt }))
+    const reason = retryReason(retry, request, outcome)
+    if (reason === null) return settle(outcome)
+    if (retry.isExhausted(made, reason)) return exhausted(retry, request, outcome)
+    made[reason]++
+    const delayMs = waitBefore(retry, attempt + 1, outcome.response)
+    if (delayMs === null) return settle(outcome)
+    if (!(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
+    announceRetry(options.id, request, { attempt: attempt + 1, delayMs, ...outcome })
+    await outcome.response?.drain()
+    if (delayMs > 0) await delay(delayMs, options)
   }
 }
 

@@ -18,6 +18,20 @@ export interface TextStream {
  */
 export function charsetOf(contentType: string | null): string | null {
   if (contentType === null) return null
+  const known = remembered.get(contentType)
+  if (known !== undefined) return known
+  const charset = findCharset(contentType)
+  if (contentType.length <= 100) {
+    if (remembered.size >= 100) remembered.clear()
+    remembered.set(contentType, charset)
+  }
+  return charset
+}
+
+/** Servers say the same few things again and again. */
+const remembered = new Map<string, string | null>()
+
+function findCharset(contentType: string): string | null {
   const charset = charsetParameter(contentType)
   if (charset !== null) return charset
   const mediaType = (contentType.split(';', 1)[0] as string).trim().toLowerCase()

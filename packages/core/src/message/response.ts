@@ -47,6 +47,9 @@ export interface IterLinesOptions {
   readonly decodeUnicode?: boolean
 }
 
+/** RFC 9110 section 15.4: those that send the client elsewhere. */
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
 const BRAND: unique symbol = Symbol.for('@entreat/core/response') as never
 
 /** Whether a value is a Response, of this copy of the package or another. */
@@ -143,7 +146,7 @@ export class Response implements AsyncDisposable {
 
   /** Whether this is a redirect that could be followed. */
   get isRedirect(): boolean {
-    return [301, 302, 303, 307, 308].includes(this.statusCode) && this.headers.has('location')
+    return REDIRECTS.has(this.statusCode) && this.headers.has('location')
   }
 
   get isPermanentRedirect(): boolean {

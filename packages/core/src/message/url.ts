@@ -29,6 +29,8 @@ export interface ParsedUrl {
   readonly origin: string
   /** Path and query, as in a request line. */
   readonly pathUrl: string
+  /** `scheme://host:port` as it is dialled, the port always there: equal for all URLs of one server. */
+  readonly endpoint: string
 }
 
 /** RFC 3986 appendix B; the authority also ends at a backslash. */
@@ -88,7 +90,7 @@ function parseOpaque(text: string, scheme: string, authority: string | undefined
   if (authority === undefined) {
     const rest = text.slice(scheme.length + 1)
     const nothing = { host: '', port: '', query: null, fragment: null, userinfo: null }
-    return { ...nothing, scheme: lower, path: rest, href: text, origin: `${lower}:`, pathUrl: rest }
+    return { ...nothing, scheme: lower, path: rest, href: text, origin: `${lower}:`, pathUrl: rest, endpoint: lower }
   }
   const at = authority.lastIndexOf('@')
   const place = authority.slice(at + 1)
@@ -105,6 +107,7 @@ function parseOpaque(text: string, scheme: string, authority: string | undefined
     href: `${scheme}://${place}${path}`,
     origin: `${lower}://${place.toLowerCase()}`,
     pathUrl: path,
+    endpoint: `${lower}://${host.toLowerCase()}:${effectivePort({ scheme: lower, port })}`,
   }
 }
 
@@ -168,13 +171,14 @@ function removeDotSegments(path: string): string {
   return kept.join('/')
 }
 
-type Parts = Omit<ParsedUrl, 'href' | 'origin' | 'pathUrl'>
+type Parts = Omit<ParsedUrl, 'href' | 'origin' | 'pathUrl' | 'endpoint'>
 
 function assemble(parts: Parts): ParsedUrl {
   const origin = `${parts.scheme}://${parts.host}${parts.port && `:${parts.port}`}`
   const pathUrl = parts.query === null ? parts.path : `${parts.path}?${parts.query}`
   const href = origin + pathUrl + (parts.fragment === null ? '' : `#${parts.fragment}`)
-  return { ...parts, origin, pathUrl, href }
+  const endpoint = `${parts.scheme}://${parts.host}:${effectivePort(parts)}`
+  return { ...parts, origin, pathUrl, href, endpoint }
 }
 
 /** The same URL with `encoded` appended to its query. Opaque URLs have none and stay. */

@@ -8,6 +8,7 @@ import type { Opening } from '../message/timings.ts'
 import { dispatch, type Link } from './dispatch.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { Route } from './route.ts'
+import { StallTimer } from './stall-timer.ts'
 import type { Connection, TransportOptions } from './transport-adapter.ts'
 import { guardParser, type ParserGuard } from './undici-guard.ts'
 
@@ -36,6 +37,7 @@ export class HTTPConnection implements Connection, Link {
   readonly socket: Socket
   readonly dispatcher: Client
   readonly opening: Opening
+  readonly readTimer: StallTimer = new StallTimer()
   guard: ParserGuard | null = null
   /** Reserved for one exchange of several legs. */
   leased = false
@@ -57,6 +59,7 @@ export class HTTPConnection implements Connection, Link {
     if (certificate !== undefined) this.peerCertificate = certificate
     this.dispatcher = this.#createClient(limits)
     socket.once('close', () => {
+      this.readTimer.close()
       void this.dispatcher.destroy().catch(() => {})
       this.#owner.onClosed(this)
     })

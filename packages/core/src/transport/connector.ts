@@ -39,7 +39,7 @@ export interface Attempt {
   /** Cancels it. */
   readonly signal: AbortSignal
   /** What is noted of it. */
-  readonly opening: Opening
+  readonly opening?: Opening
 }
 
 /**
@@ -60,9 +60,11 @@ export function openTcp(address: Address, options: SocketOptions, { signal, open
   if (lookup !== undefined) tcp.lookup = lookup
   const socket =
     socketPath === undefined ? connectTcp(tcp) : connectTcp(ownOptions({ path: socketPath, allowHalfOpen: true }))
-  socket.once('lookup', () => {
-    opening.dns = performance.now()
-  })
+  if (opening !== undefined) {
+    socket.once('lookup', () => {
+      opening.dns = performance.now()
+    })
+  }
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 

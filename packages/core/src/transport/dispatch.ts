@@ -8,7 +8,7 @@ import { Response } from '../message/response.ts'
 import type { Marks, Opening } from '../message/timings.ts'
 import { networkError } from './network-error.ts'
 import { OutgoingBody } from './outgoing-body.ts'
-import { StallTimer } from './stall-timer.ts'
+import type { StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 import { editNextHead, type ParserGuard } from './undici-guard.ts'
 import { encodeHead } from './wire-head.ts'
@@ -24,6 +24,8 @@ export interface Link {
   readonly freshTls13: boolean
   /** When it was opened; `null` if that is not ours to know. */
   readonly opening: Opening | null
+  /** Watches one exchange after another. */
+  readonly readTimer: StallTimer
   /** Whether it leads through a proxy's tunnel. */
   readonly isTunnelled: boolean
   /** Whether the other side is a forwarding proxy. */
@@ -95,7 +97,8 @@ class Leg implements ByteSource {
     this.#reject = reject
     this.#marks = { opening: link.reused ? null : link.opening, sent: null, firstByte: null, end: null }
     const { read } = options.timeout
-    this.#readTimer = new StallTimer(read, () => this.#fail(this.#readTimeout(read)))
+    this.#readTimer = link.readTimer
+    this.#readTimer.reset(read, () => this.#fail(this.#readTimeout(read)))
   }
 
   start(): void {

@@ -6,18 +6,19 @@ import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
 import { dialledHost, effectivePort } from '../message/url.ts'
 import { type ConnectionOwner, HTTPConnection } from './connection.ts'
-import { type Attempt, openTcp, openTls, type SocketOptions } from './connector.ts'
+import { openTls, type SocketOptions } from './connector.ts'
 import { HTTP_ADAPTER_OPTIONS, readOptions } from '../options.ts'
 import { dispatch } from './dispatch.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.ts'
-import { networkError, proxyError } from './network-error.ts'
+import { networkError } from './network-error.ts'
+import { openProxy, openRoute, type SocketNeeds } from './open-socket.ts'
 import { keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
 import { routeOf } from './route.ts'
-import { isSocksScheme, negotiateSocks } from './socks.ts'
+import { StallTimer } from './stall-timer.ts'
 import { tlsSettings } from './tls.ts'
-import { type Connection, type Proxy, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
-import { FlowFailure, openTunnel } from './tunnel.ts'
+import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
+import { FlowFailure } from './tunnel.ts'
 import type { OpenConnection } from './waiter.ts'
 
 /** What `new HTTPAdapter()` takes. */
@@ -50,7 +51,7 @@ export class HTTPAdapter extends TransportAdapter {
     if (this.#options.dispatcher !== undefined) return this.#sendThrough(this.#options.dispatcher, request, options)
     const key = keyOf(request, options, null)
     const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
-    return connection.send(request, options)
+    return await connection.send(request, options)
   }
 
   override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
@@ -107,56 +108,17 @@ export class HTTPAdapter extends TransportAdapter {
     }
   }
 
-  /** A TCP connection to the origin, to the proxy, or a tunnel through it. */
-  async #openRaw(request: PreparedRequest, options: TransportOptions, attempt: Attempt): Promise<Socket> {
+  /** A TCP connection to the origin, to the proxy that forwards, or one that a proxy passes on. */
+  #openRaw(
+    request: PreparedRequest,
+    options: TransportOptions,
+    { signal, opening }: Pick<SocketNeeds, 'signal'> & { readonly opening: Opening },
+  ): Promise<Socket> {
     const { proxy } = options
     const url = request.parsedUrl
-    if (proxy === null) return openTcp({ host: dialledHost(url), port: effectivePort(url) }, this.#options, attempt)
-    if (isSocksScheme(proxy.scheme)) return this.#openSocks(request, proxy, attempt)
-    const openProxy = (): Promise<Socket> => this.#openProxy(request, options, attempt)
-    if (url.scheme === 'http') return openProxy()
-    return openTunnel({
-      request,
-      flow: options.proxyFlow,
-      limits: options.limits,
-      proxyUrl: proxy.url,
-      openProxy,
-      signal: attempt.signal,
-    })
-  }
-
-  async #openSocks(request: PreparedRequest, proxy: Proxy, attempt: Attempt): Promise<Socket> {
-    const { signal } = attempt
-    const url = request.parsedUrl
-    let socket: Socket | undefined
-    const onAbort = (): void => void socket?.destroy()
-    signal.addEventListener('abort', onAbort)
-    try {
-      socket = await openTcp(proxy, this.#options, attempt)
-      const target = { host: dialledHost(url), port: effectivePort(url) }
-      await negotiateSocks(socket, proxy, target, this.#options.lookup)
-      signal.throwIfAborted()
-      return socket
-    } catch (error) {
-      socket?.destroy()
-      throw signal.aborted ? signal.reason : proxyError(error, proxy.url, request)
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
-  }
-
-  async #openProxy(request: PreparedRequest, options: TransportOptions, attempt: Attempt): Promise<Socket> {
-    const proxy = options.proxy as NonNullable<TransportOptions['proxy']>
-    try {
-      const settings = proxy.scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
-      const { servername: _ours, ...socketOptions } = this.#options
-      const socket = await openTcp(proxy, socketOptions, attempt)
-      return settings === null
-        ? socket
-        : await openTls(socket, proxy.host, settings, { ...socketOptions, peer: 'proxy' }, attempt.signal)
-    } catch (error) {
-      throw proxyError(error, proxy.url, request)
-    }
+    const needs: SocketNeeds = { request, options, socket: this.#options, signal, opening }
+    if (proxy !== null && routeOf(request, proxy) === 'forwarded') return openProxy(proxy, needs)
+    return openRoute({ host: dialledHost(url), port: effectivePort(url) }, needs)
   }
 
   #sendThrough(dispatcher: Dispatcher, request: PreparedRequest, options: TransportOptions): Promise<Response> {
@@ -172,6 +134,7 @@ export class HTTPAdapter extends TransportAdapter {
       reused: false,
       freshTls13: false,
       opening: null,
+      readTimer: new StallTimer(),
       isForwarded: false,
       isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,

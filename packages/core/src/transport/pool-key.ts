@@ -1,5 +1,4 @@
 import type { PreparedRequest } from '../message/prepared-request.ts'
-import { effectivePort } from '../message/url.ts'
 import { routeOf } from './route.ts'
 import { socksCredentials } from './socks.ts'
 import { digest, tlsIdentity } from './tls.ts'
@@ -27,7 +26,7 @@ export function keyOf(
 ): PoolKey {
   const { parsedUrl: url } = request
   const { proxy } = options
-  const direct = `${url.scheme}://${url.host}:${effectivePort(url)}`
+  const direct = url.endpoint
   const origin =
     proxy === null ? direct : routeOf(request, proxy) === 'forwarded' ? proxy.url : `${direct}|${proxy.url}`
   let text = origin

@@ -26,6 +26,7 @@ export class Pools implements ConnectionOwner {
   /** Connections and attempts, by origin and in all. */
   readonly #openTo = new Map<string, number>()
   #open = 0
+  #usedLast: Pool | null = null
 
   /** An idle connection at once, or `null`. */
   take({ text }: PoolKey): HTTPConnection | null {
@@ -177,10 +178,16 @@ export class Pools implements ConnectionOwner {
       return this.#serve(pool)
     }
     pool.idle.push(connection)
-    // Used last: the pools idle longest come first.
+    this.#markUsed(pool)
+    if (this.#blocked.size > 0) this.#serveBlocked()
+  }
+
+  /** Used last: the pools idle longest come first. */
+  #markUsed(pool: Pool): void {
+    if (this.#usedLast === pool) return
+    this.#usedLast = pool
     this.#pools.delete(pool.key.text)
     this.#pools.set(pool.key.text, pool)
-    if (this.#blocked.size > 0) this.#serveBlocked()
   }
 
   onClosed(connection: HTTPConnection): void {

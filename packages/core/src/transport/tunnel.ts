@@ -88,6 +88,7 @@ class TunnelExchange {
 
   async bind(): Promise<Connection> {
     const socket = (this.#socket ??= await this.#wanted.openProxy())
+    if (this.#bound?.closed === true) this.#bound = null
     const certificate = 'getPeerCertificate' in socket ? (socket as TLSSocket).getPeerCertificate().raw : undefined
     this.#bound ??= {
       protocol: 'http/1.1',

@@ -9,18 +9,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
+const packages = ['core', 'testkit', 'auth-ntlm']
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
 
 beforeAll(async () => {
-  for (const name of ['core', 'testkit']) {
+  for (const name of packages) {
     if (!existsSync(join(root, 'packages', name, 'dist', 'index.js'))) {
       throw new Error(`packages/${name}/dist is missing: run \`pnpm build\` first`)
     }
   }
   project = await mkdtemp(join(tmpdir(), 'entreat-installed-'))
-  const tarballs = await Promise.all(['core', 'testkit'].map(pack))
+  const tarballs = await Promise.all(packages.map(pack))
   await writeProject(tarballs)
   await runIn(project, 'npm', [
     'install',
@@ -52,6 +53,14 @@ describe('the packed packages, installed outside the workspace', () => {
     expect(await runScript('use.cjs', required + body)).toBe('ok\n')
   })
 
+  test('log in by NTLM, without the HTTP client of httpntlm, from an ES module and from CommonJS', async () => {
+    const names = { '@entreat/core': 'Session', '@entreat/testkit': 'TestServer', '@entreat/auth-ntlm': 'NTLMAuth' }
+    const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '${from}'\n`)
+    const requires = Object.entries(names).map(([from, name]) => `const { ${name} } = require('${from}')\n`)
+    expect(await runScript('ntlm.mjs', imports.join('') + ntlmBody)).toBe('ok\n')
+    expect(await runScript('ntlm.cjs', requires.join('') + ntlmBody)).toBe('ok\n')
+  })
+
   test('type-check under strict with skipLibCheck off', async () => {
     await writeFile(join(project, 'use.ts'), typedUse)
     const tsc = join(project, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -59,7 +68,7 @@ describe('the packed packages, installed outside the workspace', () => {
   }, 60_000)
 
   test('hold no source condition and no workspace range', async () => {
-    for (const name of ['core', 'testkit']) {
+    for (const name of packages) {
       const manifest = await readFile(join(project, 'node_modules', '@entreat', name, 'package.json'), 'utf8')
       expect(manifest).not.toMatch(/entreat:src"|"(workspace|catalog):/)
     }
@@ -79,7 +88,23 @@ async function main() {
 main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
+const ntlmBody = `
+async function main() {
+  const server = await TestServer.start({ tls: false })
+  const session = new Session({ auth: new NTLMAuth({ username: 'ali', password: 'opensesame' }) })
+  const response = await session.post(server.url + '/ntlm-auth/ali/opensesame', { data: 'body' })
+  await session.close()
+  await server.close()
+  const { createRequire } = await import('node:module')
+  const loaded = Object.keys(createRequire(process.cwd() + '/x.js').cache)
+  const unwanted = loaded.filter((path) => /underscore|httpreq|httpntlm.httpntlm/.test(path))
+  console.log(response.statusCode === 200 && unwanted.length === 0 ? 'ok' : [response.text, unwanted])
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
 const typedUse = `
+import { NTLMAuth, type NTLMAuthOptions } from '@entreat/auth-ntlm'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
 import { TestServer } from '@entreat/testkit'
@@ -101,6 +126,9 @@ class LoggingAdapter extends TransportAdapter {
     return this.#inner.close()
   }
 }
+
+const ntlm: NTLMAuthOptions = { username: 'ali', password: 'opensesame', channelBindings: 'require' }
+export const ntlmSession: Session = new Session({ auth: new NTLMAuth(ntlm), proxyAuth: new NTLMAuth({ ...ntlm }) })
 
 export async function main(): Promise<string> {
   const server = await TestServer.start()
@@ -132,8 +160,8 @@ async function writeProject(tarballs: string[]): Promise<void> {
     undici: await installedVersion(core, 'undici'),
     'tough-cookie': await installedVersion(core, 'tough-cookie'),
   }
-  const [corePath, testkitPath] = tarballs
-  const dependencies = { '@entreat/core': `file:${corePath}`, '@entreat/testkit': `file:${testkitPath}`, ...versions }
+  const own = packages.map((name, index) => [`@entreat/${name}`, `file:${tarballs[index]}`])
+  const dependencies = { ...Object.fromEntries(own), ...versions }
   await writeFile(
     join(project, 'package.json'),
     JSON.stringify({ name: 'outside', private: true, dependencies, overrides }),

@@ -34,7 +34,7 @@ export const avFlagHasMic = 2
 const signature = Buffer.from('NTLMSSP\0', 'latin1')
 
 /** An attribute-value pair as it came. */
-export type AvPair = readonly [id: number, value: Buffer]
+type AvPair = readonly [id: number, value: Buffer]
 
 /** What is read of an AUTHENTICATE message. MS-NLMP section 2.2.1.3. */
 export interface AuthenticateMessage {

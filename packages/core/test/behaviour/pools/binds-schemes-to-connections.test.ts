@@ -189,6 +189,34 @@ describe('a proxy that authenticates sockets', () => {
     expect([error.code, proxy.connectionCount]).toEqual(['ERR_PROXY', 1])
   })
 
+  it('that closes after a refusal gives a scheme that binds itself anew another connection', async () => {
+    class Patient extends SocketAuth {
+      override async *authFlow(
+        ...[request, context]: Parameters<SocketAuth['authFlow']>
+      ): ReturnType<SocketAuth['authFlow']> {
+        const first = await context.bind()
+        yield request
+        const second = await context.bind()
+        expect([first.closed, second.closed]).toEqual([true, false])
+        yield request
+      }
+    }
+    let refused = false
+    await using server = await TestServer.start()
+    await using proxy = await TestProxy.start({
+      authenticate: () => {
+        if (refused) return null
+        refused = true
+        return ['Socket']
+      },
+      closesAfterRefusal: true,
+    })
+    const settings = { trustEnv: false, verify: server.ca, proxies: { all: proxy.url } }
+    await using session = new Session({ ...settings, proxyAuth: new Patient() })
+    expect((await within(3000, session.get(`${server.httpsUrl}/get`))).statusCode).toBe(200)
+    expect(proxy.connectionCount).toBe(2)
+  })
+
   it('and an origin that does the same are both satisfied on one connection', async () => {
     await using server = await SocketAuthServer.start()
     await using proxy = await socketProxy()

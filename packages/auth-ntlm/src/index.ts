@@ -1,0 +1,1 @@
+export { NTLMAuth, type NTLMAuthOptions, type NTLMChannelBindings } from './ntlm-auth.ts'
