@@ -2,7 +2,7 @@ import type { HarEntry, HarRequest, HarResponse } from '../har/har.ts'
 import { type Span, spansOf } from './phases.ts'
 
 /** What the page needs of an entry: of a foreign HAR, whatever it left out is filled in. */
-export type ShownEntry = Pick<HarEntry, 'comment' | '_call' | '_hop' | '_attempt' | '_leg'> & {
+type ShownEntry = Pick<HarEntry, 'comment' | '_call' | '_hop' | '_attempt' | '_leg'> & {
   readonly request: HarRequest
   readonly response: HarResponse
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 // playwright-core's own types need those of the DOM, which this workspace does without. What the tests use of it:
 
 /** Where an element is, in CSS pixels. */
-export interface Box {
+interface Box {
   readonly x: number
   readonly y: number
   readonly width: number
@@ -12,7 +12,7 @@ export interface Box {
 }
 
 /** Elements of a page. */
-export interface Locator {
+interface Locator {
   all(): Promise<Locator[]>
   allTextContents(): Promise<string[]>
   boundingBox(): Promise<Box | null>
