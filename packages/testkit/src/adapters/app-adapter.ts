@@ -133,6 +133,11 @@ function talk(server: Server, { request, exchange, remoteAddress, failures }: Ta
   exchange.signal.addEventListener('abort', hangUp, { once: true })
   return new Promise<Answer>((resolve, reject) => {
     sent.once('error', (error) => reject(exchange.failure(failures.get(peer) ?? error)))
+    // A connection that is no longer HTTP is nothing that a Response could stand for.
+    sent.once('upgrade', ({ statusCode }) => {
+      reject(exchange.error(`the app switched protocols (${statusCode})`, new Error('switched protocols')))
+      hangUp()
+    })
     sent.once('response', (response) => resolve(answerOf(response, hangUp, () => failures.get(peer))))
     sendBody(request, exchange, (piece) => takes(sent, piece))
       .then(() => sent.end())

@@ -88,6 +88,15 @@ test('1,000 requests at once each get their own answer, and listen for nothing m
   expect(texts).toEqual(paths)
 })
 
+test('an app that switches protocols is an error, not a wait without end', async () => {
+  const app = AppAdapter.node((request) => {
+    request.socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n')
+  })
+  const session = new Session().mount('http://app.test', app)
+  const sent = session.get('http://app.test/', { headers: { Upgrade: 'x', Connection: 'Upgrade' } })
+  await expect(sent).rejects.toThrow(/switched protocols/)
+})
+
 test('opens no socket', async () => {
   const before = process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name)).length
   const app = AppAdapter.node((_, response) => {

@@ -20,9 +20,16 @@ export interface HarRecorderOptions {
   readonly maxBodyBytes?: number
   /** Exchanges kept; the oldest are dropped. Default 10,000. */
   readonly maxEntries?: number
+  /** Bytes of bodies kept in all; the bodies of the oldest exchanges are dropped. Default 64 MiB. */
+  readonly maxBytes?: number
 }
 
-const OPTION_KEYS: ReadonlySet<string> = new Set<keyof HarRecorderOptions>(['redaction', 'maxBodyBytes', 'maxEntries'])
+const OPTION_KEYS: ReadonlySet<string> = new Set<keyof HarRecorderOptions>([
+  'redaction',
+  'maxBodyBytes',
+  'maxEntries',
+  'maxBytes',
+])
 
 /** Where an exchange stands in the recording. Its request and response are let go of once it is written. */
 interface Place {
@@ -39,6 +46,8 @@ interface Place {
 export class HarRecorder {
   readonly #settings: EntrySettings
   readonly #maxEntries: number
+  readonly #maxBytes: number
+  #bytes = 0
   #places: Place[] = []
   readonly #unwritten = new Set<Place>()
   /** Exchanges so far, by call, hop and attempt. */
@@ -47,13 +56,15 @@ export class HarRecorder {
   /** @throws UsageError for an unknown option. */
   constructor(options?: HarRecorderOptions) {
     const own = readOptions(options, OPTION_KEYS, 'HarRecorder')
-    const { maxBodyBytes = 1024 * 1024, maxEntries = 10_000 } = own
+    const { maxBodyBytes = 1024 * 1024, maxEntries = 10_000, maxBytes = 64 * 1024 * 1024 } = own
     this.#settings = { redaction: own.redaction === undefined ? new Redaction() : own.redaction, maxBodyBytes }
     this.#maxEntries = maxEntries
+    this.#maxBytes = maxBytes
   }
 
   /**
-   * Records what a Session sends over http and https from now on. Adapters mounted on narrower prefixes are to be wrapped: `session.mount(prefix, recorder.wrap(adapter))`.
+   * Records what a Session sends over http and https from now on. Adapters mounted on narrower prefixes, and those that are not the
+   * Session's to close (`owned: false`), are to be wrapped by hand: `session.mount(prefix, recorder.wrap(adapter))`.
    *
    * @returns stops recording, by mounting the adapters as they were.
    */
@@ -88,6 +99,7 @@ export class HarRecorder {
   /** Forgets what was recorded. */
   clear(): void {
     this.#places = []
+    this.#bytes = 0
     this.#unwritten.clear()
     this.#legs.clear()
   }
@@ -126,7 +138,10 @@ export class HarRecorder {
     this.#places.push(place)
     // Dropped in bulk, so that a full recording costs no more than one that is not.
     if (this.#places.length < this.#maxEntries * 1.1 + 1) return
-    for (const old of this.#places.slice(0, -this.#maxEntries)) this.#unwritten.delete(old)
+    for (const old of this.#places.slice(0, -this.#maxEntries)) {
+      this.#unwritten.delete(old)
+      this.#bytes -= bodyBytes(old.entry)
+    }
     this.#places = this.#places.slice(-this.#maxEntries)
   }
 
@@ -137,7 +152,39 @@ export class HarRecorder {
       place.entry = place.write()
       place.write = null
       this.#unwritten.delete(place)
+      this.#bytes += bodyBytes(place.entry)
     }
+    if (this.#bytes > this.#maxBytes) this.#dropBodies()
+  }
+
+  /** Down to nine tenths, so that a full recording does not go through all of it each time. */
+  #dropBodies(): void {
+    for (const place of this.#places) {
+      if (this.#bytes <= this.#maxBytes * 0.9) return
+      if (place.entry === null) continue
+      this.#bytes -= bodyBytes(place.entry)
+      place.entry = withoutBodies(place.entry)
+    }
+  }
+}
+
+/** About how many bytes the bodies of an entry take. */
+function bodyBytes(entry: HarEntry | null): number {
+  return (entry?.request.postData?.text.length ?? 0) + (entry?.response.content.text?.length ?? 0)
+}
+
+const DROPPED = 'Dropped: the recording holds as much as it may'
+
+function withoutBodies(entry: HarEntry): HarEntry {
+  const { request, response } = entry
+  const { text: _dropped, encoding: _none, ...content } = response.content
+  return {
+    ...entry,
+    request:
+      request.postData === undefined
+        ? request
+        : { ...request, postData: { ...request.postData, text: '', comment: DROPPED } },
+    response: { ...response, content: { ...content, comment: DROPPED } },
   }
 }
 

@@ -170,6 +170,23 @@ test('stops, forgets, and keeps the newest', async () => {
   expect(() => new HarRecorder({ redact: true } as object)).toThrow(/has no option "redact"/)
 })
 
+test('drops the oldest bodies when all of them take more than they may', async () => {
+  const { session, recorder } = recorded({ maxBytes: 5000 })
+  for (let n = 0; n < 8; n++) await session.post(`${server.url}/post`, { data: 'x'.repeat(500), params: { n } })
+  const entries = expectValid(recorder.toHar())
+  const kept = entries.map(({ response }) => response.content.text !== undefined)
+  expect(kept).toEqual(kept.toSorted((a, b) => Number(a) - Number(b)))
+  expect([kept[0], kept[7]]).toEqual([false, true])
+  const bytes = entries.reduce(
+    (sum, { request, response }) => sum + (request.postData?.text.length ?? 0) + (response.content.text?.length ?? 0),
+    0,
+  )
+  expect(bytes).toBeLessThanOrEqual(5000)
+  recorder.clear()
+  await session.get(`${server.url}/get`)
+  expect(recorder.toHar().log.entries[0]?.response.content.text).toBeDefined()
+})
+
 test('1,000 requests at once are 1,000 entries', async () => {
   const { session, recorder } = recorded()
   await Promise.all(Array.from({ length: 1000 }, (_, n) => session.get(`${server.url}/get?n=${n}`)))
