@@ -41,9 +41,14 @@ export class EventLines {
   }
 
   #take(): string {
-    const line = this.#held.length === 1 ? this.#held[0] : Buffer.concat(this.#held)
+    if (this.#heldBytes === 0) return ''
+    const [first] = this.#held as [Uint8Array]
+    const line =
+      this.#held.length === 1
+        ? Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+        : Buffer.concat(this.#held)
     this.#held = []
     this.#heldBytes = 0
-    return Buffer.from(line as Uint8Array).toString('utf8')
+    return line.toString('utf8')
   }
 }

@@ -163,7 +163,7 @@ describe('revalidation', () => {
     now += 20_000
     const stale = await get(session)
     expect([stale.text, statusOf(stale)]).toEqual(['body 1', 'entreat; hit; detail=stale'])
-    await expect.poll(async () => (await get(session)).text).toBe('body 2')
+    await expect.poll(async () => (await get(session)).text, { timeout: 10_000 }).toBe('body 2')
   })
 
   test('stale-if-error answers where the server fails, and only there and then', async () => {

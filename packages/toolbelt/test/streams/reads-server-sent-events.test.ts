@@ -109,9 +109,14 @@ describe('parsing', () => {
 
   test('a megabyte of anything takes linear time', async () => {
     for (const unit of [':', '\n', 'data:\n', 'id\n', 'data', '\r', 'a:b\n\n']) {
-      const started = performance.now()
-      await all(parseEvents(await responseOf([unit.repeat(1_000_000 / unit.length)]), { maxEventBytes: 2_000_000 }))
-      expect(performance.now() - started).toBeLessThan(3000)
+      // Quadratic time takes half a minute. The best of three, for the machine may be busy.
+      let best = Infinity
+      for (let attempt = 0; attempt < 3 && best > 3000; attempt++) {
+        const started = performance.now()
+        await all(parseEvents(await responseOf([unit.repeat(1_000_000 / unit.length)]), { maxEventBytes: 2_000_000 }))
+        best = Math.min(best, performance.now() - started)
+      }
+      expect(best).toBeLessThan(3000)
     }
   })
 })
@@ -229,7 +234,7 @@ describe('a stream that goes on', () => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: a\n\ndata: b\n\n')
     })
     for await (const _event of listen()) break
-    await expect.poll(() => isClosed).toBe(true)
+    await expect.poll(() => isClosed, { timeout: 10_000 }).toBe(true)
   })
 
   test('tells when it opens and reconnects', async () => {
