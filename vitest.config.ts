@@ -11,6 +11,7 @@ export default defineConfig({
     include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'lab/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 20_000,
+    hookTimeout: 30_000,
     maxWorkers: 2,
     reporters: ['default'],
   },

@@ -1,6 +1,7 @@
 // CPU per request of a Session against the engine it stands on and Node's own clients, as ratios in one run.
 //
 //   pnpm bench [--requests 4000] [--rounds 5] [--json file]
+//   pnpm bench auth [--rounds 3] [--json file]               Kerberos and NTLM: see auth/run-auth.mjs
 //
 // A server in its own process answers 1 KB of JSON. Each client keeps 32 requests in flight over keep-alive connections. Rounds are interleaved and
 // the median is taken, so that whatever else the machine does falls on everybody.
@@ -9,17 +10,9 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { runAuthBenchmark } from './auth/run-auth.mjs'
 import { clients } from './clients.mjs'
 
-const { values } = parseArgs({
-  options: {
-    requests: { type: 'string', default: '4000' },
-    rounds: { type: 'string', default: '5' },
-    json: { type: 'string' },
-  },
-})
-const requests = Number(values.requests)
-const rounds = Number(values.rounds)
 const IN_FLIGHT = 32
 
 async function startServer() {
@@ -45,7 +38,17 @@ function median(numbers) {
   return sorted[Math.floor(sorted.length / 2)]
 }
 
-async function main() {
+async function runGetBenchmark(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      requests: { type: 'string', default: '4000' },
+      rounds: { type: 'string', default: '5' },
+      json: { type: 'string' },
+    },
+  })
+  const requests = Number(values.requests)
+  const rounds = Number(values.rounds)
   const server = await startServer()
   const contenders = await Promise.all(
     clients.map(async (client) => ({ name: client.name, ...(await client.open(server.url)), runs: [] })),
@@ -71,4 +74,6 @@ async function main() {
   server.stop()
 }
 
-await main()
+const [command, ...rest] = process.argv.slice(2)
+if (command === 'auth') process.exitCode = await runAuthBenchmark(rest)
+else await runGetBenchmark(process.argv.slice(2))

@@ -21,7 +21,8 @@ async function main([command, ...args]) {
 /** Compiles the packages alone: a test that does not type-check keeps nobody from the tour. */
 function build() {
   console.log('Building…')
-  const packages = workspaceFolders().filter((folder) => existsSync(join(root, folder, 'tsconfig.json')))
+  const folders = workspaceFolders().filter((folder) => folder !== '.')
+  const packages = folders.filter((folder) => existsSync(join(root, folder, 'tsconfig.json')))
   if (run('tsc', ['-b', ...packages]) !== 0) throw new ScriptError('The build failed: tsc says why above.')
 }
 

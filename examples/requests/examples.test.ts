@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { labProblem, startLab } from '../../lab/kerberos-ntlm/start-lab.ts'
 import { seededBlocks, seededBytes, TestProxy, TestServer } from '@entreat/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -102,6 +103,35 @@ test('logs in by NTLM once, and uploads a stream with each request', async () =>
 test('gives an SDK a fetch with cookies and credentials', async () => {
   const lines = await runExample('fetch-for-an-sdk.mjs', server.url)
   expect(lines).toEqual(["{ cookie: 'user=ishmael', authorization: 'Basic aXNobWFlbDp3aGFsZQ==' }"])
+})
+
+test('says what an origin answers that does not ask for Kerberos', async () => {
+  const lines = await runExample('kerberos.mjs', `${server.url}/basic-auth/ishmael/whale`)
+  expect(lines[0]).toMatch(/^401 /)
+})
+
+test('signs in with a Kerberos ticket, and says what to do without one', { timeout: 60_000 }, async (context) => {
+  const needs = { kdc: true, apache: true }
+  const problem = labProblem(needs)
+  if (problem !== null) return context.skip(problem)
+  await using lab = await startLab(needs)
+  const before = { ...process.env }
+  try {
+    Object.assign(process.env, lab.clientEnv())
+    const url = `${lab.apache.url}/krb/echo`
+    expect(await runExample('kerberos.mjs', url)).toEqual([
+      expect.stringMatching(/^no ticket \(no-credentials\): .*kinit/),
+    ])
+    const lines = await runExample('kerberos.mjs', url, lab.kdc.ccache('alice'))
+    expect(lines.map((line) => line.replace(/ mech.* after/, ' after'))).toEqual([
+      '200 user=alice@TEST.LOCAL after 1 refusals',
+      '200 user=alice@TEST.LOCAL after 0 refusals',
+      '200 user=alice@TEST.LOCAL after 0 refusals',
+    ])
+  } finally {
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+    Object.assign(process.env, before)
+  }
 })
 
 test('every example is tried here', async () => {

@@ -10,7 +10,8 @@ const limitMs = 10_000
  * - `title` and `claim`: what it shows, and what is true if it worked;
  * - `source`: its `import.meta.url`, from which the code between `// >>>` and `// <<<` is printed;
  * - `run({ server, console })`: the code; resolves with what there is to verify;
- * - `verify(outcome)`: throws unless the claim is true.
+ * - `verify(outcome)`: throws unless the claim is true;
+ * - `problem()`, if it needs what a machine may lack: resolves with a sentence that says what, or null.
  *
  * @param options.server - a TestServer, shared by all steps and reset before each.
  * @param options.theme - as createTheme() makes it.
@@ -19,11 +20,18 @@ const limitMs = 10_000
  */
 export async function runSteps(steps, { server, theme, write }) {
   const failed = []
+  let notShown = 0
   const started = performance.now()
   for (const [index, step] of steps.entries()) {
     write(`${theme.aside(`${index + 1}/${steps.length}`)}  ${theme.title(step.title)}\n`)
     for (const line of shownCode(step.source)) write(theme.code(line))
     write('')
+    const missing = (await step.problem?.()) ?? null
+    if (missing !== null) {
+      notShown += 1
+      write(`${theme.aside(`- not shown: ${missing}`)}\n`)
+      continue
+    }
     server.reset()
     const console = consoleOf((line) => write(theme.output(line)))
     const problem = await runStep(step, { server, console })
@@ -31,7 +39,9 @@ export async function runSteps(steps, { server, theme, write }) {
     if (problem !== null) failed.push(step.title)
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
-  const verified = `${steps.length - failed.length} of ${steps.length} claims verified in ${seconds} s`
+  const shown = steps.length - notShown
+  const rest = notShown === 0 ? '' : `, ${notShown} not shown`
+  const verified = `${shown - failed.length} of ${shown} claims verified in ${seconds} s${rest}`
   write(
     failed.length === 0 ? theme.verified(verified) : theme.failed(`${verified}. Not verified: ${failed.join('; ')}`),
   )

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { TestServer } from '@entreat/testkit'
+import { labProblem } from '../../lab/kerberos-ntlm/start-lab.ts'
 // @ts-expect-error: a JavaScript module without types
 import { runSteps } from './run-steps.mjs'
 // @ts-expect-error: a JavaScript module without types
@@ -19,6 +20,7 @@ interface Step {
   readonly source: string
   run(given: { console: Pick<Console, 'log'> }): Promise<unknown>
   verify(outcome: unknown): void
+  problem?(): Promise<string | null>
 }
 
 type RunSteps = (
@@ -36,10 +38,12 @@ function spawnTour(env: NodeJS.ProcessEnv): { status: number | null; stdout: str
 test('the tour verifies every claim, in plain text, in less than 20 seconds', () => {
   const { status, stdout, stderr } = spawnTour({ NO_COLOR: '1' })
   expect(stderr).toBe('')
-  expect(stdout).toContain('8 of 8 claims verified')
-  const steps = stdout.split(/^(?=\d\/\d {2})/m)
-  expect(steps).toHaveLength(8)
-  for (const step of steps) expect(step).toMatch(/^✓ \S/m)
+  const missing = labProblem({ kdc: true, apache: true, squid: 'kerberos' })
+  expect(stdout).toContain(missing === null ? '10 of 10 claims verified' : '9 of 9 claims verified')
+  const steps = stdout.split(/^(?=\d+\/\d+ {2})/m)
+  expect(steps).toHaveLength(10)
+  for (const step of steps) expect(step).toMatch(/^✓ \S|^- not shown: /m)
+  if (missing !== null) expect(stdout).toContain(`- not shown: ${missing}`)
   expect(stdout).toBe(stripVTControlCharacters(stdout))
   expect(status).toBe(0)
 })
@@ -72,6 +76,25 @@ test('a step whose claim does not hold is named, and the others still run', asyn
   expect(lines.find((line) => line.startsWith('✗ it runs'))).toContain('broken')
   expect(lines).toContain('  shown')
   expect(lines.at(-1)).toMatch(/^✗ 2 of 4 claims verified in [\d.]+ s\. Not verified: False; Throws$/)
+})
+
+test('a step that misses something says what, and is no failure', async () => {
+  const lines: string[] = []
+  const server = await TestServer.start()
+  const needy: Step = {
+    title: 'Needy',
+    claim: 'it ran',
+    source: import.meta.url,
+    run: () => Promise.reject(new Error('ran')),
+    verify: () => {},
+    problem: async () => 'there is no KDC',
+  }
+  const write = (line: string): void => void lines.push(line)
+  const failed = await (runSteps as RunSteps)([needy], { server, theme: createTheme(false), write })
+  await server.close()
+  expect(failed).toEqual([])
+  expect(lines.join('')).toContain('- not shown: there is no KDC')
+  expect(lines.at(-1)).toMatch(/^✓ 0 of 0 claims verified in [\d.]+ s, 1 not shown$/)
 })
 
 test('prints the code between the markers of the file that runs', async () => {

@@ -110,13 +110,11 @@ export class LabFolder {
 /** A running server of the lab. */
 export class LabServer {
   readonly #name: string
-  readonly #child: ChildProcess
   readonly #logPath: string
   #failure: string | null = null
 
   constructor(name: string, child: ChildProcess, logPath: string) {
     this.#name = name
-    this.#child = child
     this.#logPath = logPath
     child.once('error', (error) => (this.#failure = error.message))
     child.once('exit', (code, signal) => (this.#failure ??= `it ended with ${signal ?? code}`))
@@ -143,11 +141,6 @@ export class LabServer {
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
-  }
-
-  /** The server's process id. */
-  get pid(): number | undefined {
-    return this.#child.pid
   }
 }
 

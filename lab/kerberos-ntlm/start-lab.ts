@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { type LabApache, startApache } from './apache.ts'
 import { type LabCertificates, makeCertificates } from './certificates.ts'
-import { type LabAcceptor, startAcceptor } from './epa.ts'
+import { type LabAcceptor, startAcceptor } from './acceptor.ts'
 import { type LabKdc, startKdc } from './kdc.ts'
 import { LabFolder } from './lab-folder.ts'
 import { isRoot, labProblem, type LabNeeds } from './lab-problem.ts'

@@ -15,6 +15,8 @@ import gssapi
 from gssapi.raw import ChannelBindings
 
 PORT, CERTIFICATE, KEY, HASH, LOG = sys.argv[1:]
+# Otherwise an error that comes with a token is raised later, by whatever looks at the context.
+gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False
 CHANNEL_BOUND = 2048  # GSS_C_CHANNEL_BOUND_FLAG: the initiator sent bindings, and they were right
 log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
@@ -26,6 +28,13 @@ def expected_bindings():
 
 
 BINDINGS = expected_bindings()
+
+
+def describe(error):
+    try:
+        return ascii(error)
+    except Exception:  # GSSAPI has no text for some of its own errors
+        return type(error).__name__
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -46,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 output = self.accept(base64.b64decode(token))
             except Exception as error:  # whatever the libraries object to
-                return self.challenge(repr(error))
+                return self.challenge(describe(error))
             if output and (scheme != "NTLM" or not self.context.complete):
                 headers = [("WWW-Authenticate", f"{scheme} {base64.b64encode(output).decode()}")]
             if not self.context.complete:
@@ -82,9 +91,12 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def reply_sealed(self, body, headers):
-        message = self.context.unwrap(body)
+        try:
+            message = self.context.unwrap(body)
+        except Exception as error:
+            return self.reply(400, describe(error).encode(), headers)
         sealed = self.context.wrap(b"echo:" + message.message, True).message
-        self.reply(200, sealed, [*headers, ("X-Encrypted", str(message.encrypted))])
+        return self.reply(200, sealed, [*headers, ("X-Encrypted", str(message.encrypted))])
 
     def challenge(self, reason):
         self.context = self.user = None

@@ -55,6 +55,15 @@ describe('the lab', () => {
     expect(row?.bytesIn).toBeGreaterThan(100_000)
   })
 
+  test('a connection is one connection, also when its last request closes it', async () => {
+    await lab.apache.log.clear()
+    const url = `${lab.apache.url}/open/echo`
+    for (let run = 0; run < 2; run += 1) await curl([url, url, '--next', '-sS', '-H', 'Connection: close', url])
+    const rows = await lab.apache.log.requests({ atLeast: 6 })
+    const [first = 0] = rows.map(({ connection }) => connection)
+    expect(rows.map(({ connection }) => connection - first)).toEqual([0, 0, 0, 1, 1, 1])
+  })
+
   test('Apache keeps the credentials that a client delegates', async () => {
     expect(lab.apache.delegatedCcache('alice')).toBeNull()
     await curl([...negotiate, '--delegation', 'always', `${lab.apache.url}/deleg/echo`], 'alice')
@@ -75,6 +84,21 @@ describe('the lab', () => {
     expect(await requestsNtlm(url, `${labDomain}\\alice`, 'wrong', 1)).toBe('401')
   })
 
+  test('Apache closes connections soon at one address, and after the challenge at one location', async () => {
+    const head = ['-D', '-', '-o', '/dev/null', '-H', 'Connection: keep-alive']
+    expect(await curl([...head, `${lab.apache.shortLivedUrl}/open/echo`])).toContain('Keep-Alive: timeout=1')
+    expect(await curl([...head, `${lab.apache.url}/open/echo`])).toContain('Keep-Alive: timeout=60')
+    const negotiate = Buffer.from(`4e544c4d5353500001000000058208a2${'0'.repeat(48)}`, 'hex').toString('base64')
+    const challenge = await curl([
+      ...head,
+      '-H',
+      `Authorization: NTLM ${negotiate}`,
+      `${lab.apache.url}/ntlmclosed/echo`,
+    ])
+    expect(challenge).toContain('Connection: close')
+    expect(challenge).toContain('WWW-Authenticate: NTLM TlRMTVNTUAAC')
+  })
+
   test.each(['epa', 'epa384'] as const)('The acceptor %s refuses clients without channel bindings', async (name) => {
     await lab[name].log.clear()
     expect(await curl([...negotiate, `${lab[name].url}/allow/x`], 'alice')).toContain('user=alice@TEST.LOCAL')
@@ -84,6 +108,21 @@ describe('the lab', () => {
     const [first, last] = await lab[name].log.requests()
     expect(first).toMatchObject({ status: 200, user: 'alice@TEST.LOCAL', path: '/allow/x' })
     expect(last).toMatchObject({ status: 401, user: null, path: '/require/x' })
+  })
+
+  test('The acceptor answers damaged tokens with 401', async () => {
+    const program = `import base64, gssapi, requests, sys
+url, authority = sys.argv[1:]
+session = requests.Session()
+session.verify = authority
+name = gssapi.Name('HTTP@localhost', gssapi.NameType.hostbased_service)
+context = gssapi.SecurityContext(name=name, mech=gssapi.OID.from_int_seq('1.3.6.1.5.5.2'))
+token = bytearray(context.step())
+token[len(token) // 2] ^= 1
+header = 'Negotiate ' + base64.b64encode(token).decode()
+print(session.get(url, headers={'Authorization': header}).status_code, end='')`
+    const args = ['-W', 'ignore', '-c', program, `${lab.epa.url}/allow/x`, lab.authority]
+    expect(await lab.runClient('/usr/bin/python3', args, 'alice')).toBe('401')
   })
 
   test('The acceptor takes the channel bindings of an independent NTLM client', async () => {

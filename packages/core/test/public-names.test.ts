@@ -53,6 +53,7 @@ test('exports exactly the public names', () => {
     'delete',
     'get',
     'head',
+    'isLoopbackHost',
     'openSocket',
     'options',
     'parseChallenges',
@@ -64,6 +65,7 @@ test('exports exactly the public names', () => {
     'request',
     'resolveAuth',
     'resolveLimits',
+    'serverEndPoint',
     'tlsIdentity',
     'tlsSettings',
   ])

@@ -1,6 +1,6 @@
 import { AuthenticationError } from '@entreat/core'
 import { describe, expect, it } from 'vitest'
-import { bindingsOfHash } from '../../src/channel-bindings.ts'
+import { bindingsOf } from '../../src/channel-bindings.ts'
 import { ali, failureOf, Scene } from '../support/scene.ts'
 import { targetInfoOf } from '../support/scripted-gate.ts'
 
@@ -39,7 +39,7 @@ describe('channel bindings', () => {
     await scene.session.get(scene.server.httpsUrl)
     const bindings = targetInfoOf(scene.gate.proofs[0] as Buffer).get(10)
     expect(bindings).toHaveLength(16)
-    expect(bindings).not.toEqual(bindingsOfHash(Buffer.alloc(32)))
+    expect(bindings).not.toEqual(bindingsOf(Buffer.concat([Buffer.from('tls-server-end-point:'), Buffer.alloc(32)])))
   })
 
   it('are left out over http, and where they are off', async () => {

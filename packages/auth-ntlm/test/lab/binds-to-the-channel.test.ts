@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { labDomain, labUsers } from '../../../../lab/kerberos-ntlm/start-lab.ts'
-import { bindingsOfHash } from '../../src/channel-bindings.ts'
+import { bindingsOf } from '../../src/channel-bindings.ts'
 import { FixedFormAuth } from '../support/fixed-form-auth.ts'
 import { as, connectionsOf, inParallel, lab, labSession, useLab } from '../support/lab.ts'
 
@@ -39,7 +39,9 @@ describe('an acceptor that requires channel bindings', () => {
       [right, wrong === null ? 200 : 401],
       [hash, 401],
     ] as const) {
-      const bindings = bindingsOfHash(createHash(algorithm).update(certificate).digest())
+      const bindings = bindingsOf(
+        Buffer.concat([Buffer.from('tls-server-end-point:'), createHash(algorithm).update(certificate).digest()]),
+      )
       const auth = new FixedFormAuth(form, { channelBindings: bindings })
       expect((await labSession({ auth }).get(`${url()}/require/x`)).statusCode).toBe(statusCode)
     }

@@ -90,8 +90,12 @@ function includes({ url, suffix }: Entry, asked: ParsedUrl): boolean {
   return asked.host.endsWith(suffix) && sameCredentialScope({ ...url, host: asked.host }, asked)
 }
 
-/** Whether a host is this machine: `localhost` and names below it, 127.0.0.0/8, `::1`. */
-function isLoopbackHost(host: string): boolean {
+/**
+ * Whether a host is this machine: `localhost` and names below it (RFC 6761 section 6.3), 127.0.0.0/8, `::1`.
+ *
+ * @param host - in lower case, an IPv6 address in brackets: as in `new URL(…).hostname`.
+ */
+export function isLoopbackHost(host: string): boolean {
   if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true
   return /^127(?:\.(?:0|[1-9]\d{0,2})){3}$/.test(host)
 }

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
-const packages = ['core', 'testkit', 'auth-ntlm', 'toolbelt']
+const packages = ['core', 'testkit', 'auth-ntlm', 'auth-kerberos', 'toolbelt']
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
@@ -53,6 +53,18 @@ describe('the packed packages, installed outside the workspace', () => {
     expect(await runScript('use.cjs', required + body)).toBe('ok\n')
   })
 
+  test('look for a Kerberos ticket with the library that npm installed, from an ES module and from CommonJS', async () => {
+    const names = {
+      '@entreat/core': 'Session',
+      '@entreat/testkit': 'TestServer',
+      '@entreat/auth-kerberos': 'KerberosAuth',
+    }
+    const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '${from}'\n`)
+    const requires = Object.entries(names).map(([from, name]) => `const { ${name} } = require('${from}')\n`)
+    expect(await runScript('kerberos.mjs', imports.join('') + kerberosBody)).toBe('ok\n')
+    expect(await runScript('kerberos.cjs', requires.join('') + kerberosBody)).toBe('ok\n')
+  })
+
   test('log in by NTLM, without the HTTP client of httpntlm, from an ES module and from CommonJS', async () => {
     const names = { '@entreat/core': 'Session', '@entreat/testkit': 'TestServer', '@entreat/auth-ntlm': 'NTLMAuth' }
     const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '${from}'\n`)
@@ -92,6 +104,20 @@ async function main() {
   if (response.json().args.from !== 'tarball') throw new Error('unexpected answer: ' + response.text)
   await session.close()
   await server.close()
+  console.log('ok')
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
+const kerberosBody = `
+async function main() {
+  const server = await TestServer.start({ tls: false })
+  const session = new Session({ auth: new KerberosAuth({ preemptive: true, credentials: { ccache: '/nonexistent' } }) })
+  const error = await session.get(server.url).catch((failure) => failure)
+  await session.close()
+  await server.close()
+  // A machine may be without the system's library; koffi must be there.
+  if (!/No credentials cache|Kerberos library is missing/.test(error.message)) throw error
   console.log('ok')
 }
 main().catch((error) => { console.error(error); process.exitCode = 1 })
@@ -157,7 +183,12 @@ import { RateLimitAdapter } from '@entreat/toolbelt/rate-limit'
 import { NTLMAuth, type NTLMAuthOptions } from '@entreat/auth-ntlm'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
+import { KerberosAuth, type KerberosOptions, koffiProvider } from '@entreat/auth-kerberos'
 import { TestServer } from '@entreat/testkit'
+
+export async function kerberos(options: KerberosOptions): Promise<KerberosAuth> {
+  return new KerberosAuth({ ...options, provider: await koffiProvider() })
+}
 
 class TokenAuth extends AuthBase {
   override apply(request: PreparedRequest, context: AuthContext): void {
@@ -218,6 +249,7 @@ async function writeProject(tarballs: string[]): Promise<void> {
   const overrides = {
     undici: await installedVersion(core, 'undici'),
     'tough-cookie': await installedVersion(core, 'tough-cookie'),
+    koffi: await installedVersion(join(root, 'packages', 'auth-kerberos'), 'koffi'),
   }
   const own = packages.map((name, index) => [`@entreat/${name}`, `file:${tarballs[index]}`])
   const dependencies = { ...Object.fromEntries(own), ...versions }

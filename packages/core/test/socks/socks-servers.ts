@@ -29,14 +29,22 @@ export interface RealProxy extends AsyncDisposable {
 }
 
 /** SOCKS5, with or without a password. */
-export async function startMicrosocks(credentials?: readonly [username: string, password: string]): Promise<RealProxy> {
+export function startMicrosocks(credentials?: readonly [username: string, password: string]): Promise<RealProxy> {
+  return persistently(() => launchMicrosocks(credentials))
+}
+
+async function launchMicrosocks(credentials?: readonly [username: string, password: string]): Promise<RealProxy> {
   const port = await freePort()
   const login = credentials === undefined ? [] : ['-u', credentials[0], '-P', credentials[1]]
   return running(port, [spawnServer(PROGRAMS.microsocks, ['-i', '127.0.0.1', '-p', String(port), ...login])])
 }
 
 /** SOCKS4 and 5. */
-export async function startDante(): Promise<RealProxy> {
+export function startDante(): Promise<RealProxy> {
+  return persistently(launchDante)
+}
+
+async function launchDante(): Promise<RealProxy> {
   const port = await freePort()
   const folder = await mkdtemp(join(tmpdir(), 'entreat-dante-'))
   const config = join(folder, 'danted.conf')
@@ -63,7 +71,11 @@ socks pass {
 }
 
 /** OpenSSH's dynamic forwarding: SOCKS4, 4a and 5, with names resolved on the other side. */
-export async function startOpenSsh(): Promise<RealProxy> {
+export function startOpenSsh(): Promise<RealProxy> {
+  return persistently(launchOpenSsh)
+}
+
+async function launchOpenSsh(): Promise<RealProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'entreat-ssh-'))
   const [hostKey, key] = [join(folder, 'host'), join(folder, 'id')]
   for (const file of [hostKey, key])
@@ -100,6 +112,17 @@ AllowTcpForwarding yes
   return running(port, [ssh, sshd], folder)
 }
 
+/** A port that was free may be taken by the time the server asks for it: then once more with another. */
+async function persistently(launch: () => Promise<RealProxy>): Promise<RealProxy> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await launch()
+    } catch (error) {
+      if (attempt === 3) throw error
+    }
+  }
+}
+
 interface ServerProcess {
   readonly child: ChildProcess
   readonly log: () => string
@@ -129,8 +152,11 @@ async function running(port: number, servers: readonly ServerProcess[], folder?:
 
 async function listening(port: number, { child, log }: ServerProcess): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS
+  let accepted = 0
   while (Date.now() < deadline && child.exitCode === null) {
-    if (await accepts(port)) return
+    accepted = (await accepts(port)) ? accepted + 1 : 0
+    // Twice, for somebody else may have the port, and the server is about to find out.
+    if (accepted === 2) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error(`${child.spawnfile} does not listen on ${port} (exit code ${child.exitCode}):\n${log()}`)

@@ -10,10 +10,20 @@ import { avIds, ntlmFlags, writeAvPairs, writeChallenge } from './ntlm-messages.
  * - `endless`: each answer, right or wrong, gets another challenge.
  * - `closing`: right, but the connection is closed after it.
  */
-export type NtlmDefect = (typeof ntlmDefects)[number]
+export type NtlmDefect =
+  | 'truncated'
+  | 'not-base64'
+  | 'wrong-signature'
+  | 'field-outside'
+  | 'oversized'
+  | 'no-target-info'
+  | 'no-timestamp'
+  | 'no-session-security'
+  | 'endless'
+  | 'closing'
 
 /** Every {@link NtlmDefect}. */
-export const ntlmDefects = [
+export const ntlmDefects: readonly NtlmDefect[] = [
   'truncated',
   'not-base64',
   'wrong-signature',
@@ -24,7 +34,7 @@ export const ntlmDefects = [
   'no-session-security',
   'endless',
   'closing',
-] as const
+]
 
 /** A challenge as it was sent, with what its answer is checked against. */
 export interface SentChallenge {

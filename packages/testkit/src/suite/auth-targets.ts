@@ -66,7 +66,7 @@ export function ntlmAuthTarget(
 
 function ntlmHandler(verifiers: ReadonlyMap<string, NtlmVerifier>): CustomHandler {
   return async (request, response) => {
-    const verifier = verifiers.get(request.url ?? '')
+    const verifier = verifiers.get(request.url?.split('?', 1)[0] ?? '')
     if (verifier === undefined) return false
     // All of the body: an answer before its end would say nothing about what arrived.
     for await (const _ of request);

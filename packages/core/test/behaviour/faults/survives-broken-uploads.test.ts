@@ -186,8 +186,9 @@ describe('a host that refuses every connection', () => {
   })
 
   it('by its certificate fails each of many waiting requests', async () => {
-    const calls = Array.from({ length: 50 }, () => failure(session.get(`${server.httpsUrl}/get`)))
-    const codes = (await within(4000, Promise.all(calls))).map(({ code }) => code)
+    const get = (): Promise<unknown> => session.get(`${server.httpsUrl}/get`, { timeout: { pool: 15_000 } })
+    const calls = Array.from({ length: 50 }, () => failure(get()))
+    const codes = (await within(15_000, Promise.all(calls))).map(({ code }) => code)
     expect(new Set(codes)).toEqual(new Set(['ERR_SSL']))
   })
 })
