@@ -2,8 +2,8 @@
 //
 //   node benchmarks/toolbelt.mjs [--mib 1024] [--urls 10000]
 //
-// The server is a process of its own. Idle is what this process has after a warm-up of each kind; it fails if a peak is more than 64 MiB above that, or
-// if the server did not get the same bytes each time.
+// The server is a process of its own, and so is each case. Idle is what that has after a small warm-up; it fails if the peak is more than 64 MiB above, or if
+// the server did not get the same bytes each time.
 import { fork, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -16,12 +16,16 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DigestAuth, Retry, Session } from '@entreat/core'
 import { fileBody } from '@entreat/toolbelt/body'
-import { imap } from '@entreat/toolbelt/concurrency'
+import { imap, map } from '@entreat/toolbelt/concurrency'
 import { download } from '@entreat/toolbelt/downloads'
 import { MultipartEncoder } from '@entreat/toolbelt/multipart'
 
 const { values } = parseArgs({
-  options: { mib: { type: 'string', default: '1024' }, urls: { type: 'string', default: '10000' } },
+  options: {
+    mib: { type: 'string', default: '1024' },
+    urls: { type: 'string', default: '10000' },
+    job: { type: 'string' },
+  },
 })
 const MIB = 1024 * 1024
 const length = Number(values.mib) * MIB
@@ -84,66 +88,69 @@ async function fetchAll(session, url, count) {
   }
 }
 
-async function main() {
-  const server = fork(fileURLToPath(new URL('toolbelt-server.mjs', import.meta.url)))
-  const folder = mkdtempSync(join(tmpdir(), 'entreat-bench-'))
-  const session = new Session({ trustEnv: false })
-  try {
-    const [{ url }] = await once(server, 'message')
-    return await measureAll(url, folder, session)
-  } finally {
-    await session.close()
-    server.kill()
-    rmSync(folder, { recursive: true, force: true })
-  }
+async function mapAll(session, url, count) {
+  const urls = Array.from({ length: count }, (_, index) => `${url}/small/${index}`)
+  const texts = await map(urls, { session, size: 50, onResponse: ({ text }) => text.length })
+  if (texts.length !== count || texts[10] !== '/small/10'.length) throw new Error('map lost something')
 }
 
-async function measureAll(url, folder, session) {
-  const [small, large] = [join(folder, 'small'), join(folder, 'large')]
-  await makeFile(small, 16 * MIB)
-  await makeFile(large, length)
-  const retry = new Retry({ total: 1, statusForcelist: [503], allowedMethods: null, backoffMs: 0 })
+const retry = new Retry({ total: 1, statusForcelist: [503], allowedMethods: null, backoffMs: 0 })
+const digest = new DigestAuth('ahab', 'ivory')
+
+/** What is measured, each in a process of its own: a name, and a function that is told whether this is the warm-up. */
+function casesOf({ url, folder, session }) {
+  const path = (isWarmUp) => join(folder, isWarmUp ? 'small' : 'large')
+  const count = (isWarmUp) => (isWarmUp ? 100 : Number(values.urls))
   const saved = join(folder, 'saved')
   const save = async (bytes) => {
     await download(`${url}/download/${bytes}`, saved, { session, overwrite: true })
     rmSync(saved)
   }
-  const cases = [
-    ['multipart upload', (path) => upload(session, `${url}/once`, path, {}, 1)],
-    ['… sent again after a 307', (path) => upload(session, `${url}/redirect`, path, {}, 2)],
-    [
-      '… after a digest 401',
-      (path) => upload(session, `${url}/digest`, path, { auth: new DigestAuth('ahab', 'ivory') }, 2),
-    ],
-    ['… after a retried 503', (path) => upload(session, `${url}/retry`, path, { retry }, 2)],
-    ['download to a file', (path) => save(path === small ? 16 * MIB : length)],
-    [
-      `imap over ${values.urls} URLs, 50 at once`,
-      (path) => fetchAll(session, url, path === small ? 1000 : Number(values.urls)),
-    ],
+  return [
+    ['multipart upload', (isWarmUp) => upload(session, `${url}/once`, path(isWarmUp), {}, 1)],
+    ['… sent again after a 307', (isWarmUp) => upload(session, `${url}/redirect`, path(isWarmUp), {}, 2)],
+    ['… after a digest 401', (isWarmUp) => upload(session, `${url}/digest`, path(isWarmUp), { auth: digest }, 2)],
+    ['… after a retried 503', (isWarmUp) => upload(session, `${url}/retry`, path(isWarmUp), { retry }, 2)],
+    ['download to a file', (isWarmUp) => save(isWarmUp ? MIB : length)],
+    [`map over ${values.urls} URLs, 50 at once`, (isWarmUp) => mapAll(session, url, count(isWarmUp))],
+    [`imap over ${values.urls} URLs, 50 at once`, (isWarmUp) => fetchAll(session, url, count(isWarmUp))],
   ]
-  for (const [, run] of cases) await run(small)
-  await settle()
-  let isWithin = true
-  for (const [name, run] of cases) {
-    await settle()
-    const idle = process.memoryUsage.rss()
-    const { peak, seconds } = await peakOf(() => run(large))
-    const above = peak - idle
-    isWithin &&= above <= ALLOWED
-    console.log(
-      `${name.padEnd(38)} ${seconds.toFixed(1).padStart(6)} s   peak ${(above / MIB).toFixed(1).padStart(6)} MiB above idle (${(idle / MIB).toFixed(0)} MiB)`,
-    )
-  }
-  console.log(
-    isWithin ? 'All within 64 MiB of idle; every body arrived whole, each time.' : 'FAILED: above 64 MiB of idle',
-  )
-  return isWithin ? 0 : 1
 }
 
-if (globalThis.gc) process.exitCode = await main()
-else {
-  const self = fileURLToPath(import.meta.url)
-  process.exitCode =
-    spawnSync(process.execPath, ['--expose-gc', self, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1
+/** Measures one case in this process. @returns whether it stayed within what is allowed. */
+async function measure({ url, folder, index }) {
+  const session = new Session({ trustEnv: false })
+  const [name, run] = casesOf({ url, folder, session })[index]
+  await run(true)
+  await settle()
+  const idle = process.memoryUsage.rss()
+  const { peak, seconds } = await peakOf(() => run(false))
+  await session.close()
+  const above = peak - idle
+  const shown = `${(above / MIB).toFixed(1).padStart(6)} MiB above idle (${(idle / MIB).toFixed(0)} MiB)`
+  console.log(`${name.padEnd(38)} ${seconds.toFixed(1).padStart(6)} s   peak ${shown}`)
+  return above <= ALLOWED
 }
+
+async function measureAll() {
+  const server = fork(fileURLToPath(new URL('toolbelt-server.mjs', import.meta.url)))
+  const folder = mkdtempSync(join(tmpdir(), 'entreat-bench-'))
+  try {
+    const [{ url }] = await once(server, 'message')
+    await makeFile(join(folder, 'small'), MIB)
+    await makeFile(join(folder, 'large'), length)
+    const codes = casesOf({ url, folder, session: null }).map((_, index) => {
+      const job = JSON.stringify({ url, folder, index })
+      const args = ['--expose-gc', fileURLToPath(import.meta.url), ...process.argv.slice(2), '--job', job]
+      return spawnSync(process.execPath, args, { stdio: 'inherit' }).status
+    })
+    const isWithin = codes.every((code) => code === 0)
+    console.log(isWithin ? 'All within 64 MiB of idle; every body arrived whole, each time.' : 'FAILED: see above')
+    return isWithin ? 0 : 1
+  } finally {
+    server.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+process.exitCode = values.job === undefined ? await measureAll() : (await measure(JSON.parse(values.job))) ? 0 : 1

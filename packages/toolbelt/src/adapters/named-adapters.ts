@@ -5,12 +5,13 @@ import { httpAdapterOptions, type NetworkAdapterOptions } from './network-option
 import type { SocketOption } from './socket-options.ts'
 import { type ClientCertificate, inMemoryCertificate } from './x509.ts'
 
-type Rest<Own extends 'tls' | 'socket'> = Omit<NetworkAdapterOptions, Own>
-
 /** Connects from this address, and port if one is given. */
 export class SourceAddressAdapter extends HTTPAdapter {
   /** @param source - an address, or `[address, port]`; with a port there can be one connection at a time. */
-  constructor(source: string | readonly [address: string, port: number], rest: Rest<'socket'> = {}) {
+  constructor(
+    source: string | readonly [address: string, port: number],
+    rest: Omit<NetworkAdapterOptions, 'socket'> = {},
+  ) {
     const [localAddress, localPort = 0] = typeof source === 'string' ? [source] : source
     if (typeof localAddress !== 'string')
       throw new UsageError('SourceAddressAdapter needs an address, or [address, port]')
@@ -20,14 +21,14 @@ export class SourceAddressAdapter extends HTTPAdapter {
 
 /** Sets socket options, on connections to proxies too. Needs the package `koffi`. */
 export class SocketOptionsAdapter extends HTTPAdapter {
-  constructor(options: readonly SocketOption[], rest: Rest<'socket'> = {}) {
+  constructor(options: readonly SocketOption[], rest: Omit<NetworkAdapterOptions, 'socket'> = {}) {
     super(httpAdapterOptions({ ...rest, socket: { options } }, 'SocketOptionsAdapter'))
   }
 }
 
 /** Keeps idle connections alive, and notices dead ones. Default: asks after a minute of silence. */
 export class TCPKeepAliveAdapter extends HTTPAdapter {
-  constructor(keepAlive: KeepAlive = {}, rest: Rest<'socket'> = {}) {
+  constructor(keepAlive: KeepAlive = {}, rest: Omit<NetworkAdapterOptions, 'socket'> = {}) {
     super(httpAdapterOptions({ ...rest, socket: { keepAlive } }, 'TCPKeepAliveAdapter'))
   }
 }
@@ -37,7 +38,7 @@ export class SSLAdapter extends HTTPAdapter {
   /** @param versions - one version, or the least and the highest. */
   constructor(
     versions: SecureVersion | { readonly minVersion?: SecureVersion; readonly maxVersion?: SecureVersion },
-    rest: Rest<'tls'> = {},
+    rest: Omit<NetworkAdapterOptions, 'tls'> = {},
   ) {
     const tls = typeof versions === 'string' ? { minVersion: versions, maxVersion: versions } : versions
     super(httpAdapterOptions({ ...rest, tls }, 'SSLAdapter'))
@@ -47,7 +48,7 @@ export class SSLAdapter extends HTTPAdapter {
 /** Accepts only a server whose own certificate, or public key, has one of these fingerprints, through tunnels too. */
 export class FingerprintAdapter extends HTTPAdapter {
   /** @param fingerprints - as `tls.fingerprints` of a `NetworkAdapter`. */
-  constructor(fingerprints: string | readonly string[], rest: Rest<'tls'> = {}) {
+  constructor(fingerprints: string | readonly string[], rest: Omit<NetworkAdapterOptions, 'tls'> = {}) {
     const list = typeof fingerprints === 'string' ? [fingerprints] : fingerprints
     super(httpAdapterOptions({ ...rest, tls: { fingerprints: list } }, 'FingerprintAdapter'))
   }
@@ -55,7 +56,7 @@ export class FingerprintAdapter extends HTTPAdapter {
 
 /** Shows a client certificate that is in memory, and was valid when the adapter was made. */
 export class X509Adapter extends HTTPAdapter {
-  constructor(certificate: ClientCertificate, rest: Rest<'tls'> = {}) {
+  constructor(certificate: ClientCertificate, rest: Omit<NetworkAdapterOptions, 'tls'> = {}) {
     super(httpAdapterOptions({ ...rest, tls: inMemoryCertificate(certificate, new Date()) }, 'X509Adapter'))
   }
 }

@@ -14,6 +14,8 @@ export interface PlannedRequest {
   /** What `perHost` counts. */
   readonly host: string
   readonly isStreamed: boolean
+  /** Its own signal, beside that of all. */
+  readonly signal: AbortSignal | undefined
   send(signal: AbortSignal): Promise<Response>
 }
 
@@ -26,10 +28,8 @@ export function planRequest(input: RequestInput, index: number, session: Session
     index,
     host: hostOf(url, session),
     isStreamed,
-    send(signal) {
-      const together = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal])
-      return session.request(method, url, { ...options, stream: isStreamed, signal: together })
-    },
+    signal: options.signal,
+    send: (signal) => session.request(method, url, { ...options, stream: isStreamed, signal }),
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Response, Session, TotalTimeout, UsageError } from '@entreat/core'
 import type { ResolvedConcurrency } from './concurrency-options.ts'
 import { type PlannedRequest, planRequest, type RequestInput } from './planned-request.ts'
+import { SignalLinks } from '../signals/signal-links.ts'
 import { RequestQueue } from './request-queue.ts'
 
 /** A finished request: its place among the requests, and what became of it. */
@@ -21,11 +22,12 @@ export class RequestPool<T, E> {
   readonly #options: ResolvedConcurrency<T, E>
   readonly #session: Session
   readonly #givesStreams: boolean
+  readonly #links = new SignalLinks()
   readonly #queue: RequestQueue
   readonly #total: number | null
-  readonly #running = new Set<AbortController>()
+  readonly #running = new Set<LinkedController>()
   /** Of streamed responses that the consumer has, and whose bodies are not over. They hold slots. */
-  readonly #streams = new Set<AbortController>()
+  readonly #streams = new Set<LinkedController>()
   readonly #finished: Finished<T | E>[] = []
   #slotsUsed = 0
   #count = 0
@@ -147,7 +149,7 @@ export class RequestPool<T, E> {
 
   async #run(planned: PlannedRequest): Promise<void> {
     const { index } = planned
-    const controller = new AbortController()
+    const controller = this.#controllerFor(planned)
     this.#running.add(controller)
     let response: Response | null = null
     try {
@@ -161,7 +163,13 @@ export class RequestPool<T, E> {
     }
   }
 
-  async #succeeded(planned: PlannedRequest, response: Response, controller: AbortController): Promise<void> {
+  #controllerFor({ signal }: PlannedRequest): LinkedController {
+    const controller = new AbortController()
+    const unlink = this.#links.link(signal, controller)
+    return { signal: controller.signal, abort: (reason) => controller.abort(reason), unlink }
+  }
+
+  async #succeeded(planned: PlannedRequest, response: Response, controller: LinkedController): Promise<void> {
     const { onResponse } = this.#options
     const { index } = planned
     if (onResponse !== undefined) {
@@ -194,7 +202,8 @@ export class RequestPool<T, E> {
   }
 
   /** The server has done its part. */
-  #release(planned: PlannedRequest, controller: AbortController): void {
+  #release(planned: PlannedRequest, controller: LinkedController): void {
+    controller.unlink()
     this.#running.delete(controller)
     this.#queue.finished(planned)
   }
@@ -218,10 +227,11 @@ export class RequestPool<T, E> {
     this.#changed()
   }
 
-  #giveStream(response: Response, planned: PlannedRequest, controller: AbortController): void {
+  #giveStream(response: Response, planned: PlannedRequest, controller: LinkedController): void {
     this.#running.delete(controller)
     this.#streams.add(controller)
     response.whenDone(() => {
+      controller.unlink()
       this.#streams.delete(controller)
       this.#queue.finished(planned)
       this.#freeSlot()
@@ -251,4 +261,12 @@ function unreadable(): UsageError {
   return new UsageError(
     'map cannot give streamed responses: each would hold its slot until it is read, and you get them when all are finished. Read them in onResponse, or use imap',
   )
+}
+
+/** Ends one request. */
+interface LinkedController {
+  readonly signal: AbortSignal
+  abort(reason: unknown): void
+  /** The request is over: its own signal is of no interest any more. */
+  unlink(): void
 }

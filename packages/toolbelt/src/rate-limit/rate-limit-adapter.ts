@@ -1,5 +1,12 @@
-import type { PreparedRequest, Response, TransportAdapter, TransportOptions } from '@entreat/core'
+import {
+  ConnectionError,
+  type PreparedRequest,
+  type Response,
+  type TransportAdapter,
+  type TransportOptions,
+} from '@entreat/core'
 import { type SendOn, WrappingAdapter } from '../adapters/wrapping-adapter.ts'
+import { SignalLinks } from '../signals/signal-links.ts'
 import { RateLimiter, type RateLimiterOptions } from './rate-limiter.ts'
 
 /**
@@ -10,6 +17,8 @@ import { RateLimiter, type RateLimiterOptions } from './rate-limiter.ts'
  */
 export class RateLimitAdapter extends WrappingAdapter {
   readonly #limiter: RateLimiter
+  readonly #waiting = new Set<AbortController>()
+  readonly #links = new SignalLinks()
 
   /**
    * @param limiter - options for one, or one that is shared with others.
@@ -22,14 +31,34 @@ export class RateLimitAdapter extends WrappingAdapter {
 
   protected async around(request: PreparedRequest, options: TransportOptions, send: SendOn): Promise<Response> {
     const { origin } = request
-    await this.#limiter.acquire(origin, options.signal)
+    await this.#wait(origin, options.signal)
     const response = await send(request, options)
     this.#limiter.observe(origin, response)
     return response
   }
 
+  /** Waits for the limiter, until the signal or {@link close} ends it. */
+  async #wait(origin: string, signal: AbortSignal | undefined): Promise<void> {
+    const turn = new AbortController()
+    const unlink = this.#links.link(signal, turn)
+    this.#waiting.add(turn)
+    try {
+      await this.#limiter.acquire(origin, turn.signal)
+    } finally {
+      this.#waiting.delete(turn)
+      unlink()
+    }
+  }
+
+  /** Requests that wait fail with a ConnectionError (`ERR_CLOSED`); those of others who share the limiter wait on. */
   override async close(): Promise<void> {
-    this.#limiter.close()
+    const closed = new ConnectionError('The adapter was closed while the request waited for its turn', {
+      code: 'ERR_CLOSED',
+      connectionReused: false,
+      requestBytesSent: 0,
+      responseStarted: false,
+    })
+    for (const turn of this.#waiting) turn.abort(closed)
     await super.close()
   }
 }

@@ -1,4 +1,4 @@
-import { ConnectionError, type Response, readOptions, UsageError } from '@entreat/core'
+import { readOptions, type Response, UsageError } from '@entreat/core'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { serverPauseMs } from './server-pause.ts'
 import { type BucketRate, TokenBucket } from './token-bucket.ts'
@@ -78,19 +78,6 @@ export class RateLimiter {
   /** Lets no request go for so many milliseconds. */
   pause(origin: string, pauseMs: number): void {
     this.#bucket(origin).pauseUntil(this.#clock.now() + pauseMs)
-  }
-
-  /** Turns away those who wait, with a ConnectionError (`ERR_CLOSED`). */
-  close(): void {
-    for (const bucket of this.#buckets.values()) {
-      bucket.clear(
-        new ConnectionError('The rate limiter was closed while the request waited for its turn', {
-          code: 'ERR_CLOSED',
-          requestBytesSent: 0,
-        }),
-      )
-    }
-    this.#buckets.clear()
   }
 
   #bucket(origin: string): TokenBucket {

@@ -77,12 +77,6 @@ export class TokenBucket {
     this.#serve()
   }
 
-  /** Turns everybody away who waits. */
-  clear(error: Error): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
-    this.#serve()
-  }
-
   #serve(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null

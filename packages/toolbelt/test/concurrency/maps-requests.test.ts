@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { ConnectionError, HTTPError, Request, type Response, Session, TotalTimeout, UsageError } from '@entreat/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -291,6 +292,27 @@ describe('an end from outside', () => {
       onError: (error) => error,
     })
     expect(results[0]).toBe(reason)
+  })
+
+  test('a signal that many requests share keeps no listeners of theirs', async () => {
+    const { signal } = new AbortController()
+    const before = getEventListeners(signal, 'abort').length
+    await map(
+      urls(30).map((url) => ({ url, signal })),
+      { session, signal },
+    )
+    for await (const response of imap(
+      urls(5).map((url) => ({ url, signal })),
+      { session, stream: true },
+    ))
+      await response.read()
+    expect(getEventListeners(signal, 'abort').length).toBe(before)
+  })
+
+  test('1,000 at once', async () => {
+    const results = await map(urls(1000), { session, size: 1000, onError: (error) => error })
+    expect(results.filter((result) => result instanceof Error)).toEqual([])
+    expect(counting.most.get('all')).toBeGreaterThan(10)
   })
 
   test('after timeoutMs what is not finished fails with a TotalTimeout', async () => {

@@ -162,17 +162,22 @@ describe('the adapter', () => {
     await waiting
   })
 
-  test('turns away who waits when it is closed', async () => {
-    const session = new Session({ trustEnv: false })
-    const limiter = new RateLimiter({ limit: 1, intervalMs: 1_000_000 })
+  test('turns away who waits when it is closed, and nobody else who shares the limiter', async () => {
+    const clock = new ManualClock()
+    const limiter = new RateLimiter({ limit: 1, clock })
+    await using one = new Session({ trustEnv: false })
+    await using two = new Session({ trustEnv: false })
     const adapter = new RateLimitAdapter(limiter)
-    session.mount(site().url, adapter)
-    await session.get(`${site().url}/get`)
-    const waiting = failure(session.get(`${site().url}/get`))
+    one.mount(site().url, adapter)
+    two.mount(site().url, new RateLimitAdapter(limiter))
+    await one.get(`${site().url}/get`)
+    const turnedAway = failure(one.get(`${site().url}/get`))
+    const waiting = two.get(`${site().url}/get`)
     await new Promise(setImmediate)
     await adapter.close()
-    expect((await waiting).code).toBe('ERR_CLOSED')
-    await session.close()
+    expect((await turnedAway).code).toBe('ERR_CLOSED')
+    await clock.advance(1000)
+    expect((await waiting).statusCode).toBe(200)
   })
 
   test('can share a limiter', async () => {
