@@ -153,17 +153,14 @@ class Download {
     const { options, url, segments } = this.#parts
     const file = await PartialFile.open(path, url, options.resume !== false && segments === 1)
     this.#resumedFrom = file.bytes
-    let isWrong = false
     try {
       const last = segments > 1 ? await this.#fetchInSegments(file) : await this.#fetch(file)
-      isWrong = true
       const digest = checkedDigest(this.#parts.checksum, last)
-      isWrong = false
       const { size: bytes } = await file.handle.stat()
       await file.publish(options.overwrite === true)
       return { path, bytes, checksum: digest, resumedFrom: this.#resumedFrom }
     } catch (error) {
-      const isOfUse = file.canGoOn && !isWrong && !(error instanceof LimitExceededError)
+      const isOfUse = file.canGoOn && isInterruption(error)
       await file.abandon(isOfUse && options.resume !== false)
       throw error
     }
@@ -241,6 +238,7 @@ class Download {
     if (total !== null && total > maxBytes) throw tooLong(response, maxBytes)
     for await (const piece of response.iterContent()) {
       if (file.bytes + piece.length > maxBytes) throw tooLong(response, maxBytes)
+      if (total !== null && file.bytes + piece.length > total) throw longerThan(total, response)
       await file.append(piece)
       checksum?.hash.update(piece)
       options.onProgress?.({ transferred: file.bytes, total, isDone: false, attempt })
@@ -280,6 +278,19 @@ class Download {
     if (checksum !== null) await restartChecksum(checksum, file.path, total)
     return probe
   }
+}
+
+/** Whether what there is may be gone on with: not if it is wrong, or must not be that long. */
+function isInterruption(error: unknown): boolean {
+  if (error instanceof LimitExceededError) return false
+  return !(error instanceof DownloadError) || error.code === 'ERR_FILE_EXISTS'
+}
+
+function longerThan(total: number, response: Response): DownloadError {
+  return new DownloadError(
+    `GET ${redactUrl(response.url)}: there is more content than the ${total} bytes that were announced`,
+    { response },
+  )
 }
 
 function changed(response: Response): DownloadError {

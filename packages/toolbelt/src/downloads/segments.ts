@@ -61,6 +61,7 @@ async function fetchSegment(
   let position = first
   for (let failures = 0; position <= last;) {
     try {
+      const before = position
       const response = await source.ask({ first: position, last, validator: version.validator })
       try {
         refuseAnotherVersion(response, position, version)
@@ -70,6 +71,8 @@ async function fetchSegment(
           position += wanted.length
           if (position > last) break
         }
+        if (position === before)
+          throw new DownloadError('The server gives nothing of the range that it was asked for', { response })
       } finally {
         response.close()
       }
