@@ -1,5 +1,11 @@
 export { AppAdapter, type AppAdapterOptions, type FetchHandler, type NodeHandler } from './adapters/app-adapter.ts'
-export { Cassette, type RecordedBody, type RecordedHeaders, type RecordedInteraction } from './adapters/cassette.ts'
+export {
+  Cassette,
+  type CassetteFile,
+  type RecordedBody,
+  type RecordedHeaders,
+  type RecordedInteraction,
+} from './adapters/cassette.ts'
 export type { CassetteRedactionOptions } from './adapters/cassette-redaction.ts'
 export { RecordingAdapter, type RecordingOptions } from './adapters/recording-adapter.ts'
 export { ReplayAdapter, type ReplayOptions } from './adapters/replay-adapter.ts'

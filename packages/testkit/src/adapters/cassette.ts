@@ -29,7 +29,7 @@ export interface RecordedInteraction {
 }
 
 /** A cassette as a file has it. */
-interface CassetteFile {
+export interface CassetteFile {
   readonly format: typeof FORMAT
   readonly interactions: readonly RecordedInteraction[]
 }
