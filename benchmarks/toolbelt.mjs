@@ -1,6 +1,6 @@
 // Memory of what @entreat/toolbelt streams: 1 GiB up as multipart, also where it has to be sent twice, 1 GiB down, and 10,000 requests through imap.
 //
-//   node benchmarks/toolbelt.mjs [--mib 1024] [--urls 10000]
+//   pnpm bench toolbelt [--mib 1024] [--urls 10000]
 //
 // The server is a process of its own, and so is each case. Idle is what that has after a small warm-up; it fails if the peak is more than 64 MiB above, or if
 // the server did not get the same bytes each time.
