@@ -11,8 +11,7 @@ export class CredentialLease {
   readonly handle: Handle
   /** Whether they are kept for later contexts too. */
   readonly isKept: boolean
-  /** When to get new ones, in milliseconds of `performance.now()`. */
-  readonly until: number = performance.now() + KEPT_MS
+  readonly #until: number = performance.now() + KEPT_MS
   readonly #free: () => void
   #users = 0
   #isRetired: boolean
@@ -22,6 +21,11 @@ export class CredentialLease {
     this.isKept = isKept
     this.#free = free
     this.#isRetired = !isKept
+  }
+
+  /** Whether they may be taken: retired ones may have been freed. */
+  get isFresh(): boolean {
+    return !this.#isRetired && performance.now() < this.#until
   }
 
   take(): this {
@@ -34,7 +38,7 @@ export class CredentialLease {
     if (this.#isRetired && this.#users === 0) this.#free()
   }
 
-  /** Nobody will take them any more. */
+  /** Has the next context get new ones. */
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
@@ -71,15 +75,14 @@ export class CredentialKeeper {
       const handle = await this.#acquire(principal, (name) => this.#gss.acquire(SPNEGO, name, store))
       return new CredentialLease(handle, false, () => this.#gss.releaseCredential(handle)).take()
     }
-    const kept = await this.#kept.get(credentials)
-    if (kept !== undefined && performance.now() < kept.until) return kept.take()
-    return (await this.#keep(credentials, principal)).take()
-  }
-
-  /** Has the next context get new credentials. */
-  forget(options: GssContextOptions, lease: CredentialLease): void {
-    if (options.credentials !== undefined) this.#kept.delete(options.credentials)
-    lease.retire()
+    for (;;) {
+      const kept = this.#kept.get(credentials) ?? this.#keep(credentials, principal)
+      const lease = await kept
+      if (lease.isFresh) return lease.take()
+      // It has been retired, or its time is over; unless another context has seen to it by now.
+      if (this.#kept.get(credentials) === kept) this.#kept.delete(credentials)
+      lease.retire()
+    }
   }
 
   /** What Kerberos says itself of a ccache. SPNEGO says only that it has found no mechanism. */
@@ -107,7 +110,6 @@ export class CredentialKeeper {
       this.#abandoned.register(credentials, lease, credentials)
       return lease
     })
-    void this.#kept.get(credentials)?.then((old) => old.retire())
     this.#kept.set(credentials, kept)
     kept.catch(() => this.#kept.delete(credentials))
     return kept

@@ -95,7 +95,7 @@ class KoffiContext implements GssContext {
       return await this.#advance(null)
     } catch (failure) {
       if (!lease.isKept || reasonOf(describeFailure(failure)) !== 'expired') throw failure
-      this.#keeper.forget(this.#options, lease)
+      lease.retire()
       this.#letGo()
       this.#lease = await this.#keeper.take(this.#options)
       return this.#advance(null)
