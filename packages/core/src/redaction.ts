@@ -14,6 +14,9 @@ const OPTION_KEYS: ReadonlySet<string> = new Set<keyof RedactionOptions>(['secre
 /** What stands in place of a secret. */
 const MASK = '***'
 const CREDENTIALS = new Set(['authorization', 'proxy-authorization'])
+const CHALLENGES = new Set(['www-authenticate', 'proxy-authenticate'])
+/** Tokens of a handshake: they tell of the server's domain, and prove who it is. */
+const HANDSHAKE_TOKEN = /\b(Negotiate|NTLM|Kerberos) +[A-Za-z0-9+/._~-]+=*/gi
 const HOLD_URLS = new Set(['location', 'content-location', 'referer', 'link', 'refresh'])
 const SECRET_HEADERS: readonly string[] = [
   ...SENSITIVE_HEADERS,
@@ -84,6 +87,7 @@ export class Redaction {
   header(name: string, value: string): string {
     const key = name.toLowerCase()
     if (CREDENTIALS.has(key)) return value.replace(/^([A-Za-z0-9!#$%&'*+.^_`|~-]+ +)?.+$/s, `$1${MASK}`)
+    if (CHALLENGES.has(key)) return this.text(value.replace(HANDSHAKE_TOKEN, `$1 ${MASK}`))
     if (key === 'cookie') return this.text(value.split(';').map(maskCookie).join(';'))
     if (key === 'set-cookie') return this.text(value.replace(/^[^;]*/, maskCookie))
     if (this.isSecret(name)) return MASK

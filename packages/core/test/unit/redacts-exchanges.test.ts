@@ -10,6 +10,9 @@ test.each([
   ['authorization', 'Digest username="ahab", response="abc"', 'Digest ***'],
   ['Authorization', 'raw-token', '***'],
   ['Proxy-Authorization', 'Negotiate YII=', 'Negotiate ***'],
+  ['WWW-Authenticate', 'NTLM TlRMTVNTUAAC==, Digest realm="sea", nonce="n"', 'NTLM ***, Digest realm="sea", nonce="n"'],
+  ['Proxy-Authenticate', 'Negotiate oRQwEqAD/+=', 'Negotiate ***'],
+  ['WWW-Authenticate', 'Negotiate, NTLM', 'Negotiate, NTLM'],
   ['Cookie', 'sid=hush; theme=dark', 'sid=***; theme=***'],
   ['Set-Cookie', 'sid=hush; Path=/; HttpOnly', 'sid=***; Path=/; HttpOnly'],
   ['Set-Cookie', 'nameless', '***'],
@@ -56,7 +59,7 @@ test('refuses an unknown option', () => {
 })
 
 test.each(Object.entries(FAMILIES))('takes linear time for a megabyte of %s', (_name, text) => {
-  for (const name of ['Cookie', 'Set-Cookie', 'Authorization', 'Location'])
+  for (const name of ['Cookie', 'Set-Cookie', 'Authorization', 'Location', 'WWW-Authenticate'])
     expectFast(() => redaction.header(name, text))
   for (const type of ['application/json', 'application/x-www-form-urlencoded'])
     expectFast(() => redaction.body(text, type))
