@@ -219,7 +219,7 @@ class Download {
       throw new DownloadError(`GET ${redactUrl(response.url)}: ${statusCode} has no content to save`, { response })
     await this.#restart(file, versionOf(response))
     await this.#append(response, file, file.version.total)
-    return true
+    return file.bytes === (file.version.total ?? file.bytes)
   }
 
   async #restart(file: PartialFile, version: Version): Promise<void> {

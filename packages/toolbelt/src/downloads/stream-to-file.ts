@@ -3,6 +3,7 @@ import { type OnProgress, trackDownload } from '../progress.ts'
 import { type Checksum, type ExpectedChecksum, startChecksum } from './checksum.ts'
 import { DownloadError } from './download-error.ts'
 import { TargetFile, targetPath } from './target-file.ts'
+import { versionOf } from './validator.ts'
 
 /** Options of {@link streamToFile} and `download`. */
 export interface SaveOptions {
@@ -80,7 +81,21 @@ async function save(response: Response, file: TargetFile, { checksum, maxBytes, 
     checksum?.hash.update(piece)
     await file.write(piece)
   }
+  refuseClosed(response, bytes)
   return bytes
+}
+
+/**
+ * A response that somebody closes ends like one that is over.
+ *
+ * @throws DownloadError if fewer bytes came than were announced.
+ */
+export function refuseClosed(response: Response, bytes: number): void {
+  const { total } = versionOf(response)
+  if (total === null || bytes >= total) return
+  throw new DownloadError(`GET ${redactUrl(response.url)}: the response was closed after ${bytes} of ${total} bytes`, {
+    response,
+  })
 }
 
 /** @throws UsageError. */

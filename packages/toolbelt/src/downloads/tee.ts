@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { readOptions, type Response, UsageError } from '@entreat/core'
+import { refuseClosed } from './stream-to-file.ts'
 import { TargetFile, targetPath } from './target-file.ts'
 
 /** Options of {@link tee} and its like. */
@@ -88,11 +89,14 @@ export async function* teeToFile(
   } = readOptions(options, TEE_TO_FILE_OPTIONS, 'teeToFile')
   const path = await targetPath(response, target, { dotfiles })
   const file = await TargetFile.create(path, overwrite)
+  let bytes = 0
   try {
     for await (const piece of response.iterContent(chunkSize)) {
       await file.write(piece)
+      bytes += piece.length
       yield piece
     }
+    refuseClosed(response, bytes)
     await file.commit()
   } finally {
     await file.discard()

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
-import { HTTPError, LimitExceededError, type Response, Session, UsageError } from '@entreat/core'
+import { HTTPError, LimitExceededError, RequestException, type Response, Session, UsageError } from '@entreat/core'
 import { seededBytes } from '@entreat/testkit'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -167,6 +167,19 @@ describe('streamToFile', () => {
   ])('leaves nothing when the content %s', async (_what, url) => {
     const where = folder()
     await failure(streamToFile(await session.get(url(), { stream: true }), join(where, 'x')))
+    expect(readdirSync(where)).toEqual([])
+  })
+
+  test('leaves nothing when somebody closes the response meanwhile', async () => {
+    const where = folder()
+    const response = await session.get(`${site().url}/download/3000000`, { stream: true })
+    const error = await failure(streamToFile(response, join(where, 'x'), { onProgress: () => response.close() }))
+    expect([error instanceof RequestException, readdirSync(where)]).toEqual([true, []])
+    const other = await session.get(`${site().url}/download/3000000`, { stream: true })
+    const read = async (): Promise<void> => {
+      for await (const _ of teeToFile(other, join(where, 'y'))) other.close()
+    }
+    await failure(read())
     expect(readdirSync(where)).toEqual([])
   })
 
