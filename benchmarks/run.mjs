@@ -2,10 +2,11 @@
 //
 //   pnpm bench [--requests 4000] [--rounds 5] [--json file]
 //   pnpm bench auth [--rounds 3] [--json file]               Kerberos and NTLM: see auth/run-auth.mjs
+//   pnpm bench toolbelt [--mib 1024] [--urls 10000]          memory of what is streamed: see toolbelt.mjs
 //
 // A server in its own process answers 1 KB of JSON. Each client keeps 32 requests in flight over keep-alive connections. Rounds are interleaved and
 // the median is taken, so that whatever else the machine does falls on everybody.
-import { fork } from 'node:child_process'
+import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -74,6 +75,13 @@ async function runGetBenchmark(args) {
   server.stop()
 }
 
+/** Runs a script beside this one in a process of its own. */
+function runScript(name, args) {
+  const script = fileURLToPath(new URL(name, import.meta.url))
+  return spawnSync(process.execPath, [script, ...args], { stdio: 'inherit' }).status ?? 1
+}
+
 const [command, ...rest] = process.argv.slice(2)
 if (command === 'auth') process.exitCode = await runAuthBenchmark(rest)
+else if (command === 'toolbelt') process.exitCode = runScript('toolbelt.mjs', rest)
 else await runGetBenchmark(process.argv.slice(2))

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readManifest, root, runMain, ScriptError, workspaceFolders } from './install.mjs'
 
-const requiredFiles = ['package.json', 'LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts']
+const requiredFiles = ['package.json', 'LICENSE', 'README.md']
 const forbiddenFiles = /(^|\/)(test|tests|__tests__|node_modules)\/|\.test\.|\.tsbuildinfo$/
 
 function main() {
@@ -53,7 +53,8 @@ function findFileProblems(path, tarball) {
     .split('\n')
     .filter((file) => file && !file.endsWith('/'))
     .map((file) => file.replace(/^package\//, ''))
-  const missing = requiredFiles.filter((file) => !files.includes(file))
+  const required = new Set([...requiredFiles, ...exportedFiles(readManifest(path).publishConfig.exports)])
+  const missing = [...required].filter((file) => !files.includes(file))
   const stray = files.filter((file) => forbiddenFiles.test(file))
   const stale = files.filter((file) => /^dist\/.*\.js$/.test(file) && !hasSource(path, file))
   return [
@@ -61,6 +62,11 @@ function findFileProblems(path, tarball) {
     ...stray.map((file) => `${file} does not belong in the tarball: see "files" in ${path}/package.json`),
     ...stale.map((file) => `${file} has no source any more: delete ${path}/dist and build again`),
   ]
+}
+
+/** Every file that a package's exports name, whatever the subpath and condition. */
+function exportedFiles(exports) {
+  return typeof exports === 'string' ? [exports.replace(/^\.\//, '')] : Object.values(exports).flatMap(exportedFiles)
 }
 
 function hasSource(path, file) {

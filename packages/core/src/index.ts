@@ -7,7 +7,7 @@ export { type Challenge, parseChallenges } from './auth/challenge.ts'
 export { serverEndPoint } from './auth/channel-bindings.ts'
 export { DigestAuth } from './auth/digest.ts'
 export { isLoopbackHost, OriginScope, type OriginScopeOptions } from './auth/origin-scope.ts'
-export type { AuthInit } from './auth/resolve-auth.ts'
+export { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
 export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
 export type {
   DiagnosticsMessage,
@@ -63,7 +63,7 @@ export type {
   RetryEvent,
   RetryHook,
 } from './hooks.ts'
-export type { Body, ByteStream, Content } from './message/body.ts'
+export { type Body, type ByteStream, type Content, createBody } from './message/body.ts'
 export type { ByteSource, ResponseBody } from './message/byte-source.ts'
 export { Headers, type HeadersInit, type HeaderValue } from './message/headers.ts'
 export type { Link } from './message/links.ts'
@@ -77,6 +77,7 @@ export type { Timings } from './message/timings.ts'
 export { codes, type StatusName } from './message/status-codes.ts'
 export { readOptions } from './options.ts'
 export type { ProxiesInit } from './proxies.ts'
+export { Redaction, type RedactionOptions } from './redaction.ts'
 export { Retry, type RetryOptions, type RetryReason } from './retry.ts'
 export { Session } from './session.ts'
 export type { SessionState } from './session-state.ts'

@@ -62,6 +62,7 @@ export const HTTP_ADAPTER_OPTIONS: ReadonlySet<string> = new Set<keyof HTTPAdapt
   'tls',
   'servername',
   'localAddress',
+  'localPort',
   'socketPath',
   'lookup',
   'onSocket',

@@ -20,7 +20,8 @@ export function prepareForSession(
   const headers = session.headers.copy()
   if (!servesHere) for (const name of [...SCOPED_HEADERS, ...session.sensitiveHeaders]) headers.delete(name)
   if (options.headers) headers.merge(options.headers)
-  const auth = options.auth !== undefined ? options.auth : ((servesHere ? session.auth : null) ?? undefined)
+  const servesAuth = servesHere || (!omitsCredentials && session.auth?.choosesByOrigin === true)
+  const auth = options.auth !== undefined ? options.auth : ((servesAuth ? session.auth : null) ?? undefined)
   const request = prepare({
     method,
     url: target,

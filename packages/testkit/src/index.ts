@@ -1,3 +1,23 @@
+export { AppAdapter, type AppAdapterOptions, type FetchHandler, type NodeHandler } from './adapters/app-adapter.ts'
+export {
+  Cassette,
+  type CassetteFile,
+  type RecordedBody,
+  type RecordedHeaders,
+  type RecordedInteraction,
+} from './adapters/cassette.ts'
+export type { CassetteRedactionOptions } from './adapters/cassette-redaction.ts'
+export { RecordingAdapter, type RecordingOptions } from './adapters/recording-adapter.ts'
+export { ReplayAdapter, type ReplayOptions } from './adapters/replay-adapter.ts'
+export {
+  StubAdapter,
+  type StubAnswer,
+  type StubbedRequest,
+  type StubReply,
+  type StubRuleOptions,
+  type StubUrl,
+} from './adapters/stub-adapter.ts'
+export { UnmatchedRequestError } from './adapters/unmatched-request-error.ts'
 export type { CertificatePair, ServerCertificateKind, TestCertificates } from './certificates.ts'
 export { testCertificates } from './certificates.ts'
 export type { DigestAlgorithm, DigestOptions, DigestRequest, DigestVerdict } from './digest-verifier.ts'

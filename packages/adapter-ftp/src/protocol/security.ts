@@ -55,7 +55,7 @@ export class Security {
       secured.once('secureConnect', () => {
         try {
           this.#session ??= secured.getSession()
-          this.#options.verifyPeer?.(secured.getPeerCertificate(true), secured)
+          this.#options.verifyPeer?.(secured.getPeerCertificate(true), secured, 'origin')
           done(undefined)
         } catch (error) {
           done(error)

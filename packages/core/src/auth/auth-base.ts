@@ -49,6 +49,11 @@ export abstract class AuthBase {
 
   /** Shorthand for `await context.bind()` before the first leg. Default `false`. */
   readonly connectionBound: boolean = false
+  /**
+   * Whether the scheme itself decides for each origin what it signs with. Then it is asked again where another scheme is dropped: after a redirect to another
+   * origin, and outside a Session's `baseUrl`. Default `false`.
+   */
+  readonly choosesByOrigin: boolean = false
   /** Bound connections are shared only between requests with an equal key. Default: this instance. */
   readonly poolKey: unknown = this
 

@@ -46,7 +46,7 @@ export function followed(next: PreparedRequest, target: ParsedUrl, options: Exch
 /** Drops all that was meant for the origin that is left, for the rest of the chain. */
 function leaveScope(next: PreparedRequest, options: ExchangeOptions): void {
   for (const name of [...SCOPED, ...options.sensitiveHeaders]) next.headers.delete(name)
-  next.auth = options.environmentAuth(next.parsedUrl)
+  if (next.auth?.choosesByOrigin !== true) next.auth = options.environmentAuth(next.parsedUrl)
 }
 
 function redirectTarget(location: string, request: PreparedRequest): ParsedUrl {

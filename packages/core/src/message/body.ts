@@ -8,6 +8,8 @@ export interface Body {
   readonly length: number | null
   /** Whether it can be opened more than once. */
   readonly isReplayable: boolean
+  /** The Content-Type that goes with it, where the request names none. */
+  readonly contentType?: string | undefined
   /** Whether a body that can be opened once has been. Left out, nobody can tell. */
   readonly isSpent?: boolean | undefined
   /**
@@ -30,12 +32,21 @@ export type ByteStream = AsyncIterable<Uint8Array | string> | Iterable<Uint8Arra
 export type Content = string | Uint8Array | ArrayBuffer | Blob | ByteStream | (() => ByteStream | Promise<ByteStream>)
 
 /** Whether a value is a body already. */
-export function isBody(value: Body | Content): value is Body {
-  return typeof value === 'object' && 'open' in value && 'isReplayable' in value
+export function isBody(value: unknown): value is Body {
+  if (typeof value !== 'object' || value === null) return false
+  const { open, bytes } = value as Partial<Body>
+  // What a plain record inherits, somebody has put on Object.prototype.
+  const isOwn = Object.getPrototypeOf(value) !== Object.prototype || Object.hasOwn(value, 'open')
+  return isOwn && typeof open === 'function' && typeof bytes === 'function'
 }
 
-/** Makes a body of any content. */
-export function createBody(content: Content): Body {
+/**
+ * Makes a body of any content, as a request does of its `data`. A body is returned as it is.
+ *
+ * @throws UsageError for what is neither text, bytes, a Blob, a stream, an iterable nor a function.
+ */
+export function createBody(content: Content | Body): Body {
+  if (isBody(content)) return content
   if (typeof content === 'string') return new BytesBody(Buffer.from(content))
   if (content instanceof Uint8Array) return new BytesBody(content)
   if (content instanceof ArrayBuffer) return new BytesBody(new Uint8Array(content))

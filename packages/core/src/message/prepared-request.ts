@@ -2,7 +2,7 @@ import type { AuthBase } from '../auth/auth-base.ts'
 import type { CookieJar } from '../cookie-jar.ts'
 import { redactUrl } from '../errors.ts'
 import { type HookLists, NO_HOOKS } from '../hooks.ts'
-import { type Body, type Content, createBody, isBody } from './body.ts'
+import { type Body, type Content, createBody } from './body.ts'
 import { Headers } from './headers.ts'
 import { type ParsedUrl, parseUrl } from './url.ts'
 import { inspectAs } from './inspect.ts'
@@ -90,7 +90,7 @@ export class PreparedRequest {
   }
 
   set body(body: Body | Content | null) {
-    this.#body = body === null || isBody(body) ? body : createBody(body)
+    this.#body = body === null ? null : createBody(body)
     this.frame()
   }
 

@@ -4,7 +4,7 @@ import { InvalidHeader, InvalidJSONError, redactUrl, UsageError } from '../error
 import { combineHooks, type Hooks } from '../hooks.ts'
 import { readOptions, REQUEST_OPTIONS } from '../options.ts'
 import type { RequestOptions } from '../settings.ts'
-import { type Body, type Content, createBody, isStream, withLength } from './body.ts'
+import { type Body, type Content, createBody, isBody, isStream, withLength } from './body.ts'
 import { Headers } from './headers.ts'
 import { inspectAs } from './inspect.ts'
 import { encodeMultipart, type Files } from './multipart.ts'
@@ -12,8 +12,8 @@ import { PreparedRequest } from './prepared-request.ts'
 import { encodeFields, encodeParams, type Fields, type Params } from './query.ts'
 import { parseUrl, withQuery } from './url.ts'
 
-/** What `data` takes: form fields, or content that is sent as it is. */
-export type Data = Fields | URLSearchParams | FormData | Content
+/** What `data` takes: form fields, or content that is sent as it is; also a Body, with its own Content-Type. */
+export type Data = Fields | URLSearchParams | FormData | Content | Body
 
 /** Everything that a request is prepared from, defaults merged in. */
 export interface RequestParts {
@@ -122,6 +122,7 @@ function prepareBody(parts: RequestParts, headers: Headers): Body | null {
 
 /** Empty text, bytes, lists and records count as no data (rule B1 of Requests). */
 function isEmpty(value: unknown): boolean {
+  if (isBody(value)) return false
   if (typeof value === 'string') return value === ''
   if (value instanceof Uint8Array) return value.byteLength === 0
   if (Array.isArray(value)) return value.length === 0
@@ -135,6 +136,10 @@ function isRecord(value: unknown): boolean {
 }
 
 function dataBody(data: Exclude<Data, FormData>, headers: Headers): Body {
+  if (isBody(data)) {
+    if (data.contentType !== undefined) defaultType(headers, data.contentType)
+    return data
+  }
   if (Array.isArray(data) || data instanceof URLSearchParams || isRecord(data)) {
     defaultType(headers, 'application/x-www-form-urlencoded')
     return createBody(encodeFields(data as Fields | URLSearchParams, 'data'))
@@ -151,6 +156,7 @@ function multipartBody(data: Data | null, files: Files | FormData, headers: Head
     data instanceof Blob ||
     data instanceof Uint8Array ||
     typeof data === 'function' ||
+    isBody(data) ||
     (isStream(data) && !(data instanceof URLSearchParams))
   ) {
     throw new UsageError(

@@ -274,7 +274,7 @@ export class Response implements AsyncDisposable {
     return Promise.resolve()
   }
 
-  /** @internal Calls back once the body has been read, has failed, or was closed. */
+  /** Calls back once the body has been read, has failed, or was closed; at once if it is over already. */
   whenDone(callback: () => void): void {
     this.#body.whenDone(callback)
   }

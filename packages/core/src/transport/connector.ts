@@ -12,14 +12,19 @@ export interface SocketOptions {
   readonly servername?: string
   /** The address to connect from. */
   readonly localAddress?: string
+  /** The port to connect from. Only one connection at a time can have it. */
+  readonly localPort?: number
   /** A Unix socket or named pipe to connect to instead of the URL's host. */
   readonly socketPath?: string
   /** Resolves host names; default `dns.lookup`. */
   readonly lookup?: LookupFunction
   /** Called with each TCP socket as soon as it is connected, before a byte is written. An error it throws fails the connection. */
   readonly onSocket?: (socket: Socket) => void
-  /** Called with the server's certificate after the usual checks (also when `verify` is false). An error it throws fails the connection. */
-  readonly verifyPeer?: (certificate: DetailedPeerCertificate, socket: TLSSocket) => void
+  /**
+   * Called with the server's certificate after the usual checks (also when `verify` is false), and with that of an https proxy; `peer` says which.
+   * An error it throws fails the connection.
+   */
+  readonly verifyPeer?: (certificate: DetailedPeerCertificate, socket: TLSSocket, peer: 'origin' | 'proxy') => void
 }
 
 /** Where a socket goes. */
@@ -43,7 +48,7 @@ export interface Attempt {
  * Half-open connections are allowed, so that what a server sent before it ended is not lost to a slow reader.
  */
 export function openTcp(address: Address, options: SocketOptions, { signal, opening }: Attempt): Promise<Socket> {
-  const { localAddress, lookup, socketPath } = options
+  const { localAddress, localPort, lookup, socketPath } = options
   const tcp: TcpNetConnectOpts = ownOptions({
     host: address.host,
     port: address.port,
@@ -51,6 +56,7 @@ export function openTcp(address: Address, options: SocketOptions, { signal, open
     noDelay: true,
   })
   if (localAddress !== undefined) tcp.localAddress = localAddress
+  if (localPort !== undefined) tcp.localPort = localPort
   if (lookup !== undefined) tcp.lookup = lookup
   const socket =
     socketPath === undefined ? connectTcp(tcp) : connectTcp(ownOptions({ path: socketPath, allowHalfOpen: true }))
@@ -71,7 +77,7 @@ export function openTls(
   socket: Socket,
   host: string,
   settings: TlsSettings,
-  options: SocketOptions,
+  options: SocketOptions & { readonly peer?: 'origin' | 'proxy' },
   signal: AbortSignal,
 ): Promise<Socket> {
   const name = options.servername ?? host
@@ -80,7 +86,7 @@ export function openTls(
   if (isIP(name) === 0) tls.servername = name
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>
-    options.verifyPeer?.(secured.getPeerCertificate(true), secured),
+    options.verifyPeer?.(secured.getPeerCertificate(true), secured, options.peer ?? 'origin'),
   )
 }
 

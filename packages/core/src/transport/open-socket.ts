@@ -56,7 +56,8 @@ export async function openProxy(proxy: Proxy, needs: SocketNeeds): Promise<Socke
     const settings = proxy.scheme === 'https' ? tlsSettings(verify, cert) : null
     const { servername: _origins, ...socketOptions } = needs.socket ?? {}
     const socket = await openTcp(proxy, socketOptions, needs)
-    return settings === null ? socket : await openTls(socket, proxy.host, settings, socketOptions, needs.signal)
+    const tlsOptions = { ...socketOptions, peer: 'proxy' as const }
+    return settings === null ? socket : await openTls(socket, proxy.host, settings, tlsOptions, needs.signal)
   } catch (error) {
     throw proxyError(error, proxy.url, needs.request)
   }

@@ -44,6 +44,12 @@ export interface TransportOptions {
   readonly signal?: AbortSignal | undefined
   /** The connection to use, where one was reserved. */
   readonly connection?: Connection | undefined
+  /** Equal in all exchanges of one call, as in the messages of diagnostics_channel. For adapters that tell what they see. */
+  readonly id?: number | undefined
+  /** Redirects of the call before this exchange. */
+  readonly hop?: number | undefined
+  /** Retries of the call before this exchange. */
+  readonly attempt?: number | undefined
 }
 
 /** One connection, reserved for one exchange. */

@@ -9,14 +9,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
-const packages = ['core', 'testkit', 'auth-ntlm', 'auth-kerberos', 'auth-oauth']
+const packages = ['core', 'testkit', 'auth-ntlm', 'auth-kerberos', 'auth-oauth', 'adapter-ftp', 'toolbelt']
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
 
 beforeAll(async () => {
   for (const name of packages) {
-    if (!existsSync(join(root, 'packages', name, 'dist', 'index.js'))) {
+    if (!existsSync(join(root, 'packages', name, 'dist'))) {
       throw new Error(`packages/${name}/dist is missing: run \`pnpm build\` first`)
     }
   }
@@ -85,6 +85,23 @@ describe('the packed packages, installed outside the workspace', () => {
     expect(await runScript('oauth.cjs', requires.join('') + oauthBody)).toBe('ok\n')
   })
 
+  test('store and fetch a file by FTP, from an ES module and from CommonJS', async () => {
+    const names = { 'adapter-ftp': 'FTPAdapter', core: 'Session', testkit: 'TestFTPServer' }
+    const imports = Object.entries(names).map(([from, name]) => `import { ${name} } from '@entreat/${from}'\n`)
+    const requires = Object.entries(names).map(([from, name]) => `const { ${name} } = require('@entreat/${from}')\n`)
+    expect(await runScript('ftp.mjs', imports.join('') + ftpBody)).toBe('ok\n')
+    expect(await runScript('ftp.cjs', requires.join('') + ftpBody)).toBe('ok\n')
+  })
+
+  test('give every subpath of the toolbelt, from an ES module and from CommonJS', async () => {
+    expect(await runScript('toolbelt.mjs', toolbeltBody('await import'))).toBe('ok\n')
+    expect(await runScript('toolbelt.cjs', `(async () => {${toolbeltBody('require')}})()`)).toBe('ok\n')
+  })
+
+  test('upload a form by the toolbelt, which loads nothing that it is not asked for', async () => {
+    expect(await runScript('form.cjs', formBody)).toBe('ok\n')
+  })
+
   test('type-check under strict with skipLibCheck off', async () => {
     await writeFile(join(project, 'use.ts'), typedUse)
     const tsc = join(project, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -141,6 +158,19 @@ async function main() {
 main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
+const ftpBody = `
+async function main() {
+  const server = await TestFTPServer.start()
+  const session = new Session().mount('ftp://', new FTPAdapter())
+  await session.put(server.url + '/a.txt', { data: 'up and down' })
+  const response = await session.get(server.url + '/a.txt')
+  await session.close()
+  await server.close()
+  console.log(response.text === 'up and down' ? 'ok' : response.text)
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
 const oauthBody = `
 async function main() {
   const server = await TestServer.start({ tls: false })
@@ -159,7 +189,43 @@ async function main() {
 main().catch((error) => { console.error(error); process.exitCode = 1 })
 `
 
+const toolbeltBody = (load: string): string => `
+const { readFileSync } = process.getBuiltinModule ? process.getBuiltinModule('fs') : ${load}('fs')
+const { exports } = JSON.parse(readFileSync('./node_modules/@entreat/toolbelt/package.json', 'utf8'))
+const paths = Object.keys(exports).filter((path) => path !== './package.json')
+const empty = []
+for (const path of paths) if (Object.keys(${load}('@entreat/toolbelt' + path.slice(1))).length === 0) empty.push(path)
+console.log(paths.length > 20 && empty.length === 0 ? 'ok' : [paths, empty])
+`
+
+const formBody = `
+const { Session } = require('@entreat/core')
+const { TestServer } = require('@entreat/testkit')
+require('@entreat/toolbelt/adapters')
+const { MultipartEncoder } = require('@entreat/toolbelt/multipart')
+async function main() {
+  const server = await TestServer.start({ tls: false })
+  const session = new Session()
+  const response = await session.post(server.url + '/post', { data: new MultipartEncoder({ whale: 'white' }) })
+  await session.close()
+  await server.close()
+  const unwanted = Object.keys(require.cache).filter((path) => /koffi|http-cache-semantics|cli-progress|url-template/.test(path))
+  const isRight = response.json().form.whale === 'white' && unwanted.length === 0
+  console.log(isRight ? 'ok' : [response.text, unwanted])
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
 const typedUse = `
+import { NetworkAdapter } from '@entreat/toolbelt/adapters'
+import { AuthHandler } from '@entreat/toolbelt/auth'
+import { fileBody } from '@entreat/toolbelt/body'
+import { CacheAdapter } from '@entreat/toolbelt/cache'
+import { map } from '@entreat/toolbelt/concurrency'
+import { download } from '@entreat/toolbelt/downloads'
+import { MultipartEncoder } from '@entreat/toolbelt/multipart'
+import { RateLimitAdapter } from '@entreat/toolbelt/rate-limit'
+import { type FTPEntry, ftpSession } from '@entreat/adapter-ftp'
 import { NTLMAuth, type NTLMAuthOptions } from '@entreat/auth-ntlm'
 import { clientAuth, FileTokenStore, OAuth2Auth, OAuth2Client, type Token } from '@entreat/auth-oauth'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
@@ -192,10 +258,23 @@ class LoggingAdapter extends TransportAdapter {
 const ntlm: NTLMAuthOptions = { username: 'ali', password: 'opensesame', channelBindings: 'require' }
 export const ntlmSession: Session = new Session({ auth: new NTLMAuth(ntlm), proxyAuth: new NTLMAuth({ ...ntlm }) })
 
+export async function list(url: string): Promise<readonly FTPEntry[]> {
+  return ftpSession({ ftp: { explicitTls: true } }).list(url)
+}
+
 export async function signIn(): Promise<Token> {
   const client = await OAuth2Client.discover('https://auth.example.com', { clientId: 'c', auth: clientAuth.basic('s') })
   const auth = new OAuth2Auth({ client, store: new FileTokenStore({ directory: 'tokens' }), obtain: 'client_credentials' })
   return auth.token()
+}
+
+export async function belt(session: Session): Promise<number[]> {
+  session.auth = new AuthHandler({ 'https://example.com': ['user', 'password'] })
+  session.mount('https://', new RateLimitAdapter({ limit: 10 }, new CacheAdapter(new NetworkAdapter({ tls: { minVersion: 'TLSv1.3' } }))))
+  await session.post('https://example.com/', { data: new MultipartEncoder({ file: await fileBody('use.ts') }) })
+  const { bytes } = await download('https://example.com/', 'file', { session, segments: 2 })
+  const codes = await map(['https://example.com/'], { session, onResponse: ({ statusCode }) => statusCode, onError: () => 0 })
+  return [bytes, ...codes]
 }
 
 export async function main(): Promise<string> {
@@ -257,8 +336,8 @@ async function runScript(file: string, code: string): Promise<string> {
 }
 
 async function runIn(folder: string, command: string, args: string[]): Promise<string> {
-  // Node 20 warns about require() of an ES module.
-  const env = { ...process.env, NODE_NO_WARNINGS: '1', NODE_OPTIONS: '' }
+  // Node 20 warns about require() of an ES module. NODE_PATH of a package manager leads back into the workspace.
+  const env = { ...process.env, NODE_NO_WARNINGS: '1', NODE_OPTIONS: '', NODE_PATH: '' }
   try {
     return (await execute(command, args, { cwd: folder, env, timeout: 120_000 })).stdout
   } catch (error) {

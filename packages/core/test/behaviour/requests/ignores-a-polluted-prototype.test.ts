@@ -89,6 +89,7 @@ run('takes nothing for an HTTPAdapter from Object.prototype', async () => {
     dispatcher: '{ dispatch() { throw new Error("polluted") } }',
     socketPath: `'/nowhere'`,
     localAddress: `'203.0.113.1'`,
+    localPort: '1',
     servername: `'polluted'`,
     onSocket: '() => { throw new Error("polluted") }',
     verifyPeer: '() => { throw new Error("polluted") }',

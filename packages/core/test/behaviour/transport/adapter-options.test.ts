@@ -2,7 +2,7 @@ import { HTTPAdapter, type HTTPAdapterOptions, Session, SSLError, UsageError } f
 import { testCertificates, TestProxy, TestServer } from '@entreat/testkit'
 import { createServer } from 'node:http'
 import { mkdtempSync, rmSync } from 'node:fs'
-import type { LookupFunction, Socket } from 'node:net'
+import type { AddressInfo, LookupFunction, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, MockAgent } from 'undici'
@@ -64,6 +64,13 @@ describe('HTTPAdapter option', () => {
     expect((await session.get(raw.url)).text).toBe('127.0.0.2')
   })
 
+  it('localPort is the port that they come from', async () => {
+    await using raw = await RawServer.start(({ socket }) => reply(String(socket.remotePort)))
+    const localPort = await freePort()
+    await using session = sessionWith({ localPort })
+    expect((await session.get(raw.url)).text).toBe(String(localPort))
+  })
+
   it('socketPath connects to a Unix socket', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'entreat-socket-'))
     const path = join(folder, 'http.sock')
@@ -117,6 +124,15 @@ describe('HTTPAdapter option', () => {
     await direct.get(`${server.httpsUrl}/get`)
     await tunnelled.get(`${server.httpsUrl}/get`)
     expect(names).toEqual(['localhost', 'localhost'])
+  })
+
+  it('verifyPeer is told whether it sees the origin or an https proxy', async () => {
+    await using secure = await TestProxy.start({ tls: true })
+    const peers: string[] = []
+    const options: HTTPAdapterOptions = { verifyPeer: (_certificate, _socket, peer) => void peers.push(peer) }
+    await using session = sessionWith(options, { proxies: { all: secure.url } })
+    await session.get(`${server.httpsUrl}/get`)
+    expect(peers).toEqual(['proxy', 'origin'])
   })
 
   it('verifyPeer is asked even when verify is false, and what it throws ends the connection before a byte is sent', async () => {
@@ -247,3 +263,11 @@ describe('HTTPAdapter option dispatcher', () => {
     expect(['ERR_USAGE', 'ERR_AUTHENTICATION']).toContain(error.code)
   })
 })
+
+async function freePort(): Promise<number> {
+  const local = createServer()
+  await new Promise<void>((resolve) => local.listen(0, '127.0.0.1', resolve))
+  const { port } = local.address() as AddressInfo
+  await new Promise((resolve) => local.close(resolve))
+  return port
+}

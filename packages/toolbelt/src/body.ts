@@ -1,0 +1,5 @@
+export { BodyLengthError } from './body/body-length-error.ts'
+export { fileBody, FileBody, type FileBodyOptions } from './body/file-body.ts'
+export { sizedBody } from './body/sized-body.ts'
+export { StreamBody } from './body/stream-body.ts'
+export { urlBody, type UrlBody, type UrlBodyOptions } from './body/url-body.ts'

@@ -1,0 +1,6 @@
+export type { ExpectedChecksum } from './downloads/checksum.ts'
+export { download, type DownloadedFile, type DownloadOptions } from './downloads/download.ts'
+export { DownloadError } from './downloads/download-error.ts'
+export { filenameOf, safeFilename, type SafeFilenameOptions } from './downloads/safe-filename.ts'
+export { type SavedFile, type SaveOptions, streamToFile } from './downloads/stream-to-file.ts'
+export { tee, type TeeOptions, teeToBuffer, teeToFile, type TeeToFileOptions } from './downloads/tee.ts'

@@ -1,0 +1,8 @@
+export type { MultipartLimits } from './multipart/decoder-options.ts'
+export { BodyPart, MultipartDecoder, type MultipartDecoderOptions } from './multipart/multipart-decoder.ts'
+export { MultipartEncoder, type MultipartEncoderOptions, type MultipartFields } from './multipart/multipart-encoder.ts'
+export { MultipartEncoderMonitor } from './multipart/multipart-encoder-monitor.ts'
+export { MultipartError, NonMultipartContentTypeError } from './multipart/multipart-error.ts'
+export type { Part, PartContent, PartValue } from './multipart/part.ts'
+export { type ContentRange, PartHeaders } from './multipart/part-headers.ts'
+export { StreamedPart, streamParts, type StreamPartsOptions } from './multipart/stream-parts.ts'

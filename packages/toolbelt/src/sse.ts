@@ -1,0 +1,2 @@
+export { type EventStreamOptions, events } from './sse/events.ts'
+export { parseEvents, type ParseEventsOptions, type ServerSentEvent } from './sse/parse-events.ts'

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { HTTPAdapter } from '@entreat/core'
+import { adapterSuite, httpTarget, TestProxy, TestServer } from '@entreat/testkit'
+import { HarRecorder } from '@entreat/toolbelt/har'
+
+let server: TestServer
+let proxy: TestProxy
+beforeAll(async () => {
+  server = await TestServer.start()
+  proxy = await TestProxy.start()
+})
+afterAll(async () => {
+  await proxy.close()
+  await server.close()
+})
+
+adapterSuite({
+  name: 'an HTTPAdapter that is recorded',
+  create: () => new HarRecorder().wrap(new HTTPAdapter()),
+  capabilities: {
+    statuses: true,
+    uploads: true,
+    streaming: true,
+    network: true,
+    connectTimeout: true,
+    readTimeout: true,
+    tls: true,
+    clientCertificates: true,
+    http: true,
+    connections: true,
+    proxies: true,
+  },
+  runner: { describe, test },
+  target: () => httpTarget(server, { proxy }),
+})
