@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type ByteSource, ChunkedEncodingError, LimitExceededError, ReadTimeout, RequestException } from '@entreat/core'
+import { type ByteSource, ChunkedEncodingError, collectPieces, ReadTimeout, RequestException } from '@entreat/core'
 import { brokenOff, type FTPExchange } from './exchange.ts'
 import { isRefused } from './protocol/reply.ts'
 import type { Transfer } from './protocol/transfer.ts'
@@ -186,18 +186,8 @@ export class DownloadBody implements ByteSource {
     throw error
   }
 
-  async collect(maxBytes: number): Promise<Buffer> {
-    const pieces: Uint8Array[] = []
-    let length = 0
-    for (let piece = await this.read(); piece !== null; piece = await this.read()) {
-      length += piece.byteLength
-      if (length > maxBytes) {
-        this.destroy()
-        throw new LimitExceededError(`The response body is longer than the ${maxBytes} bytes that may be read`)
-      }
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces, length)
+  collect(maxBytes: number): Promise<Buffer> {
+    return collectPieces(this, maxBytes)
   }
 
   /** Gives up the rest. The connection is used again if the server lets go of the transfer. */

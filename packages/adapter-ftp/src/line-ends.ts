@@ -1,5 +1,4 @@
-import type { ByteSource } from '@entreat/core'
-import { LimitExceededError } from '@entreat/core'
+import { type ByteSource, collectPieces } from '@entreat/core'
 
 const CR = 0x0d
 const LF = 0x0a
@@ -37,18 +36,8 @@ export class LocalLineEnds implements ByteSource {
     return converted.subarray(0, length)
   }
 
-  async collect(maxBytes: number): Promise<Buffer> {
-    const pieces: Uint8Array[] = []
-    let length = 0
-    for (let piece = await this.read(); piece !== null; piece = await this.read()) {
-      length += piece.byteLength
-      if (length > maxBytes) {
-        this.destroy()
-        throw new LimitExceededError(`The response body is longer than the ${maxBytes} bytes that may be read`)
-      }
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces, length)
+  collect(maxBytes: number): Promise<Buffer> {
+    return collectPieces(this, maxBytes)
   }
 
   destroy(): void {

@@ -64,7 +64,7 @@ export type {
   RetryHook,
 } from './hooks.ts'
 export { type Body, type ByteStream, type Content, createBody } from './message/body.ts'
-export type { ByteSource, ResponseBody } from './message/byte-source.ts'
+export { type ByteSource, collectPieces, type ResponseBody } from './message/byte-source.ts'
 export { Headers, type HeadersInit, type HeaderValue } from './message/headers.ts'
 export type { Link } from './message/links.ts'
 export type { Files, FileValue } from './message/multipart.ts'

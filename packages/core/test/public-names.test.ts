@@ -48,6 +48,7 @@ test('exports exactly the public names', () => {
     'UsageError',
     'WriteTimeout',
     'codes',
+    'collectPieces',
     'createBody',
     'del',
     'delete',

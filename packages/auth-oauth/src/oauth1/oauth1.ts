@@ -1,6 +1,7 @@
 import {
   AuthBase,
   type AuthContext,
+  isLoopbackHost,
   LimitExceededError,
   OriginScope,
   parseChallenges,
@@ -8,7 +9,6 @@ import {
   type Response,
 } from '@entreat/core'
 import { InsecureTransportError, OAuth1SignatureError } from '../errors.ts'
-import { isLoopback } from '../oauth2/insecure-transport.ts'
 import { showUrl } from '../redaction.ts'
 import { type OAuth1Options, type OAuth1Settings, readOAuth1Options } from './oauth1-options.ts'
 import { refuseDuplicates, withoutOwnSignature } from './own-parameters.ts'
@@ -124,7 +124,7 @@ export class OAuth1 extends AuthBase {
 
   #refusePlaintext({ url, method }: PreparedRequest): void {
     if (!this.#settings.method.isPlaintext || this.#settings.allowPlaintextOverHttp) return
-    if (url.startsWith('https:') || (URL.canParse(url) && isLoopback(new URL(url)))) return
+    if (url.startsWith('https:') || (URL.canParse(url) && isLoopbackHost(new URL(url).hostname))) return
     throw new InsecureTransportError(
       `${method} ${showUrl(url)}: PLAINTEXT would show the secrets to the network. Use https or an HMAC method, or allow it with allowPlaintextOverHttp (RFC 5849 section 3.4.4)`,
     )

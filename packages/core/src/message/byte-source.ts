@@ -81,8 +81,12 @@ class IterableSource implements ByteSource {
   }
 }
 
-/** Reads a source to its end into one buffer. */
-async function collectPieces(source: ByteSource, maxBytes: number): Promise<Buffer> {
+/**
+ * Reads a source to its end into one buffer: the `collect` of a source that has nothing better.
+ *
+ * @throws LimitExceededError past `maxBytes`, after giving up the rest; what `read` rejects with.
+ */
+export async function collectPieces(source: Pick<ByteSource, 'read' | 'destroy'>, maxBytes: number): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   let length = 0
   for (let piece = await source.read(); piece !== null; piece = await source.read()) {

@@ -1,7 +1,7 @@
 import {
   type ByteSource,
+  collectPieces,
   ConnectionError,
-  LimitExceededError,
   type PreparedRequest,
   ReadTimeout,
   redactUrl,
@@ -135,18 +135,8 @@ class GuardedBody implements ByteSource {
     }
   }
 
-  async collect(maxBytes: number): Promise<Buffer> {
-    const pieces: Uint8Array[] = []
-    let length = 0
-    for (let piece = await this.read(); piece !== null; piece = await this.read()) {
-      length += piece.byteLength
-      if (length > maxBytes) {
-        this.destroy()
-        throw new LimitExceededError(`The response body is longer than the ${maxBytes} bytes that may be read`)
-      }
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces)
+  collect(maxBytes: number): Promise<Buffer> {
+    return collectPieces(this, maxBytes)
   }
 
   destroy(): void {

@@ -1,4 +1,4 @@
-import { type ByteSource, LimitExceededError, type Response } from '@entreat/core'
+import { type ByteSource, collectPieces, type Response } from '@entreat/core'
 
 /** A response's undecoded body on its way to the caller, kept for the cache; what is not read to its end is not kept. */
 export class RecordedBody implements ByteSource {
@@ -36,18 +36,8 @@ export class RecordedBody implements ByteSource {
     this.#kept?.push(piece)
   }
 
-  async collect(maxBytes: number): Promise<Buffer> {
-    const pieces: Uint8Array[] = []
-    let length = 0
-    for (let piece = await this.read(); piece !== null; piece = await this.read()) {
-      length += piece.byteLength
-      if (length > maxBytes) {
-        this.destroy()
-        throw new LimitExceededError(`The response body is longer than the ${maxBytes} bytes that may be read`)
-      }
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces)
+  collect(maxBytes: number): Promise<Buffer> {
+    return collectPieces(this, maxBytes)
   }
 
   destroy(): void {
