@@ -9,6 +9,8 @@ import { describeTask, within } from './task.ts'
 
 /** Bytes given to the socket at a time, where the caller gives them all at once. */
 const PIECE_BYTES = 1024 * 1024
+/** Bytes that wait in the socket while the next piece is fetched. */
+const MOST_UNSENT_BYTES = 1024 * 1024
 /** How long a broken data connection waits for the reply that says why, in milliseconds. */
 const EXPLANATION_MS = 5000
 
@@ -112,7 +114,8 @@ async function writeAll(
       const step = await breaker.wait(nextOf(iterator))
       if (step.done === true) break
       task.requestBytesSent = (task.requestBytesSent ?? 0) + step.value.byteLength
-      if (!socket.write(step.value)) await withinWrite(exchange, breaker.wait(drained(socket)))
+      if (!socket.write(step.value) && socket.writableLength > MOST_UNSENT_BYTES)
+        await withinWrite(exchange, breaker.wait(drained(socket)))
     }
     isOver = true
   } finally {
