@@ -111,16 +111,27 @@ describe('map', () => {
 })
 
 describe('limits', () => {
+  /** Starts requests whose answers wait until so many have arrived; no more arrive before they are answered. */
+  async function heldAt(count: number, start: () => Promise<Response[]>): Promise<Response[]> {
+    counting.isGated = true
+    const mapped = start()
+    await until(() => counting.waiting >= count)
+    for (let turn = 0; turn < 100; turn++) await setImmediate()
+    expect(counting.waiting).toBe(count)
+    counting.isGated = false
+    counting.open()
+    return mapped
+  }
+
   test('no more than size run at once', async () => {
-    await map(urls(60), { session, size: 7 })
+    await heldAt(7, () => map(urls(60), { session, size: 7 }))
     expect(counting.most.get('all')).toBe(7)
   })
 
   test('no more than perHost run at once to one host, and the others go ahead', async () => {
     const mixed = [...urls(30), ...urls(30, '/other').map((url) => url.replace(counting.url, counting.otherHost))]
-    const responses = await map(mixed, { session, size: 8, perHost: 3 })
+    const responses = await heldAt(6, () => map(mixed, { session, size: 8, perHost: 3 }))
     expect([counting.most.get('127.0.0.1'), counting.most.get('localhost')]).toEqual([3, 3])
-    expect(counting.most.get('all')).toBeGreaterThan(3)
     expect(responses.map(({ text }) => text)).toEqual(mixed.map((url) => new URL(url).pathname))
   })
 
@@ -312,7 +323,6 @@ describe('an end from outside', () => {
   test('1,000 at once', async () => {
     const results = await map(urls(1000), { session, size: 1000, onError: (error) => error })
     expect(results.filter((result) => result instanceof Error)).toEqual([])
-    expect(counting.most.get('all')).toBeGreaterThan(10)
   })
 
   test('after timeoutMs what is not finished fails with a TotalTimeout', async () => {
@@ -320,7 +330,7 @@ describe('an end from outside', () => {
     const results = await map([`${counting.url}/builtin/get`, ...urls(5)], {
       session,
       size: 3,
-      timeoutMs: 300,
+      timeoutMs: 2000,
       onError: (error) => error,
     })
     expect(results.slice(1).every((result) => result instanceof TotalTimeout)).toBe(true)
