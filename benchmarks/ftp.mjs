@@ -1,6 +1,6 @@
 // FTP of a large file, down and up, against curl and basic-ftp on the same vsftpd in one run.
 //
-//   node benchmarks/ftp.mjs [--mebibytes 1024] [--rounds 3]
+//   pnpm bench ftp [--mebibytes 1024] [--rounds 3]
 //
 // Needs root, vsftpd and curl (lab/debian-packages.txt). Every transfer has a process of its own; rounds are interleaved and the median is taken.
 import { execFile, execFileSync } from 'node:child_process'
