@@ -6,21 +6,29 @@ import type { Exchange, ExchangeContext } from './exchange.ts'
 
 /** Fills Cookie where a request has none, and stores Set-Cookie from every answer: refused auth legs and redirects too. */
 export function cookies(next: Exchange, context: ExchangeContext): Exchange {
-  return async (request, options) => {
+  const send: Exchange = (request, options) =>
+    next(request, options).then((response) =>
+      response.headers.has('set-cookie') ? stored(response, request, context) : response,
+    )
+  return (request, options) => {
     if (options.omitsCookies) return next(request, options)
-    if (!request.headers.has('cookie')) {
-      const header = cookieHeader(request, context.cookies)
-      setCookieHeader(request, typeof header === 'string' ? header : await header)
+    if (request.headers.has('cookie')) return send(request, options)
+    const header = cookieHeader(request, context.cookies)
+    if (typeof header !== 'string') {
+      return header.then((value) => {
+        setCookieHeader(request, value)
+        return send(request, options)
+      })
     }
-    const response = await next(request, options)
-    if (response.headers.has('set-cookie')) await store(response, request, context)
-    return response
+    setCookieHeader(request, header)
+    return send(request, options)
   }
 }
 
-async function store(response: Response, request: PreparedRequest, context: ExchangeContext): Promise<void> {
+async function stored(response: Response, request: PreparedRequest, context: ExchangeContext): Promise<Response> {
   try {
     await context.cookies.receive(response.headers.getSetCookie(), request.url)
+    return response
   } catch (error) {
     response.close()
     throw error

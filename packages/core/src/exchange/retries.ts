@@ -67,13 +67,11 @@ function settle(outcome: Outcome): Response {
  * A kept connection may have been closed by the server just as it was used again: no byte came back, and the request goes out once more; so does an
  * exchange that was bound to it, from its beginning.
  */
-async function withStaleRepeat(next: Exchange, request: PreparedRequest, options: ExchangeOptions): Promise<Response> {
-  try {
-    return await next(request, options)
-  } catch (error) {
+function withStaleRepeat(next: Exchange, request: PreparedRequest, options: ExchangeOptions): Promise<Response> {
+  return next(request, options).catch((error: unknown) => {
     if (!isStale(error) || !mayGoAgain(request, error) || options.signal?.aborted === true) throw error
     return next(request, options)
-  }
+  })
 }
 
 /** Requests that may be repeated, or of which nothing was sent, or no more than a leg that left the body out to be asked for credentials. */

@@ -8,22 +8,24 @@ import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
 
 /** The lowest layer: picks the adapter, or the reserved connection, and completes the response it gives. */
 export function transport(context: ExchangeContext): Exchange {
-  return async (request, options) => {
+  return (request, options) => {
     if (options.lifetime.endedWith !== null) throw options.lifetime.endedWith
     const carrier = options.connection ?? pickAdapter(context, request, options)
     const started = performance.now()
-    let response: Response
-    try {
-      response = await carrier.send(request, options)
-    } catch (error) {
-      if (tellsLegs()) announceLeg(options, request, { error })
-      throw error
-    }
-    if (!isResponse(response)) throw contractBroken(carrier, response)
-    noteLeg(options, request, response, started)
-    response.limits = options.limits
-    response.detect = options.detectEncoding
-    return response
+    // An adapter may break its contract and give no promise.
+    return Promise.resolve(carrier.send(request, options)).then(
+      (response) => {
+        if (!isResponse(response)) throw contractBroken(carrier, response)
+        noteLeg(options, request, response, started)
+        response.limits = options.limits
+        response.detect = options.detectEncoding
+        return response
+      },
+      (error: unknown) => {
+        if (tellsLegs()) announceLeg(options, request, { error })
+        throw error
+      },
+    )
   }
 }
 

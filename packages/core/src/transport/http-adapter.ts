@@ -45,13 +45,19 @@ export class HTTPAdapter extends TransportAdapter {
     resolveLimits(this.#options.limits ?? {})
   }
 
-  async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
+  send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
     if (options.connection !== undefined) return options.connection.send(request, options)
-    checkScheme(request)
-    if (this.#options.dispatcher !== undefined) return this.#sendThrough(this.#options.dispatcher, request, options)
-    const key = keyOf(request, options, null)
-    const connection = this.#pools.take(key) ?? (await this.#connect(key, request, options))
-    return await connection.send(request, options)
+    try {
+      checkScheme(request)
+      const { dispatcher } = this.#options
+      if (dispatcher !== undefined) return this.#sendThrough(dispatcher, request, options)
+      const key = keyOf(request, options, null)
+      const idle = this.#pools.take(key)
+      if (idle !== null) return idle.send(request, options)
+      return this.#connect(key, request, options).then((connection) => connection.send(request, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
