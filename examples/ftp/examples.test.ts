@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { seededBytes, TestFTPServer } from '@entreat/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runProgram } from '../support/run-program.ts'
 
 const credentials = { username: 'ishmael', password: 'white whale' }
 let server: TestFTPServer
@@ -21,16 +20,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function runExample(name: string, ...args: string[]): Promise<string[]> {
+function runExample(name: string, ...args: string[]): Promise<string[]> {
   tried.add(name)
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([key]) => !/proxy$|^netrc$|_ca_bundle$/i.test(key)),
-  )
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, name), ...args], {
-    env: { ...env, HOME: folder },
-    timeout: 15_000,
-  })
-  return stdout.trimEnd().split('\n')
+  return runProgram(join(import.meta.dirname, name), args, folder)
 }
 
 test('mirrors a directory, and fetches nothing twice', async () => {

@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { labProblem, startLab } from '../../lab/kerberos-ntlm/start-lab.ts'
 import { seededBlocks, seededBytes, TestProxy, TestServer } from '@entreat/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runProgram } from '../support/run-program.ts'
 
 let server: TestServer
 let folder: string
@@ -22,17 +21,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** Runs an example as a user would, without the machine's proxies and netrc. */
-async function runExample(name: string, ...args: string[]): Promise<string[]> {
+function runExample(name: string, ...args: string[]): Promise<string[]> {
   tried.add(name)
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([key]) => !/proxy$|^netrc$|_ca_bundle$/i.test(key)),
-  )
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, name), ...args], {
-    env: { ...env, HOME: folder },
-    timeout: 15_000,
-  })
-  return stdout.trimEnd().split('\n')
+  return runProgram(join(import.meta.dirname, name), args, folder)
 }
 
 async function writeTemporary(name: string, content: string | Uint8Array): Promise<string> {

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { TestServer } from '@entreat/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runProgram } from '../support/run-program.ts'
 
 let server: TestServer
 let folder: string
@@ -29,17 +28,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** Runs an example as a user would, without the machine's proxies and netrc. */
-async function runExample(name: string, ...args: string[]): Promise<string[]> {
+function runExample(name: string, ...args: string[]): Promise<string[]> {
   tried.add(name)
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([key]) => !/proxy$|^netrc$|_ca_bundle$/i.test(key)),
-  )
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, name), ...args], {
-    env: { ...env, HOME: folder },
-    timeout: 15_000,
-  })
-  return stdout.trimEnd().split('\n')
+  return runProgram(join(import.meta.dirname, name), args, folder)
 }
 
 test('draws what went out of a session with a cache', async () => {
