@@ -1,9 +1,11 @@
+import type { KeyObject } from 'node:crypto'
+import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientAuth, DeviceFlowError, InvalidGrantError, signInOnDevice, TokenRequestError } from '../../src/index.ts'
 import { discover, offline, tokenFor } from '../support/clients.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { basicClient, postClient, secretJwtClient } from '../support/oidc-clients.ts'
-import { clientKeys, OidcServer } from '../support/oidc-server.ts'
+import { clientKeys, OidcServer, userPassword } from '../support/oidc-server.ts'
 import { signIn, signInOnPage } from '../support/sign-in.ts'
 
 // Every grant and client authentication, end to end against oidc-provider, a certified server.
@@ -176,6 +178,26 @@ describe('the device flow', () => {
     const error = await device.poll().catch((error: unknown) => error)
     expect(error).toBeInstanceOf(DeviceFlowError)
     expect(error).toMatchObject({ error: 'access_denied' })
+  })
+})
+
+describe('grants that the certified server has been taught', () => {
+  test('a user name and password, which are sent as they are', async () => {
+    const client = await discover(server, postClient.id)
+    const { username, password } = userPassword
+    const token = await client.password(username, password, { scope: 'api:write' })
+    expect([token.tokenType, token.scope]).toEqual(['Bearer', ['api:write']])
+    expect(await (await discover(server, 'inspector')).introspect(token)).toMatchObject({ active: true })
+    await expect(client.password(username, 'wooden')).rejects.toThrow(InvalidGrantError)
+  })
+
+  test('an assertion in JWT, if the right key has signed it', async () => {
+    const client = await discover(server, postClient.id)
+    const assertion = (key: KeyObject, alg: string): Promise<string> =>
+      new SignJWT().setProtectedHeader({ alg }).setAudience(server.issuer).setExpirationTime('1m').sign(key)
+    const token = await client.jwtBearer(await assertion(clientKeys.ec, 'ES256'))
+    expect(await (await discover(server, 'inspector')).introspect(token)).toMatchObject({ active: true })
+    await expect(client.jwtBearer(await assertion(clientKeys.rsa, 'RS256'))).rejects.toThrow(InvalidGrantError)
   })
 })
 

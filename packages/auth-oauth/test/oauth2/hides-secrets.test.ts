@@ -1,6 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import { Session } from '@entreat/core'
-import { expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type ClientAuth, clientAuth, OAuth2Auth, OAuth2Client, Token } from '../../src/index.ts'
 import { FakeServer } from '../support/fake-server.ts'
 
@@ -21,6 +22,20 @@ function shown(value: unknown): string {
     )
   return texts.join('\n')
 }
+
+const CHANNELS = ['start', 'leg', 'redirect', 'retry', 'end', 'error'].map((name) => `entreat:${name}`)
+/** What diagnostics told, of every test. */
+const messages: unknown[] = []
+const onMessage = (message: unknown): void => void messages.push(message)
+
+beforeAll(() => CHANNELS.forEach((name) => subscribe(name, onMessage)))
+
+afterEach(() => expect(shown(messages)).not.toContain(CANARY))
+
+afterAll(() => {
+  CHANNELS.forEach((name) => unsubscribe(name, onMessage))
+  expect(messages.length).toBeGreaterThan(50)
+})
 
 const data = {
   accessToken: `${CANARY}-access`,

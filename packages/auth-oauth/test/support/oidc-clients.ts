@@ -3,6 +3,7 @@ import { testCertificates } from '@entreat/testkit'
 import { clientKeys } from './oidc-server.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 
 /** Where the server sends users back to; nobody listens there. */
@@ -27,7 +28,7 @@ export function oidcClients(isMutual: boolean): Record<string, unknown>[] {
       client_id: postClient.id,
       client_secret: postClient.secret,
       token_endpoint_auth_method: 'client_secret_post',
-      grant_types: [...userGrants, TOKEN_EXCHANGE],
+      grant_types: [...userGrants, TOKEN_EXCHANGE, JWT_BEARER, 'password'],
     },
     { ...user, client_id: 'public', token_endpoint_auth_method: 'none' },
     {

@@ -1,11 +1,12 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { testCertificates } from '@entreat/testkit'
+import { jwtVerify } from 'jose'
 import { errors, type GrantContext, Provider } from 'oidc-provider'
-import { oidcClients, TOKEN_EXCHANGE } from './oidc-clients.ts'
+import { JWT_BEARER, oidcClients, TOKEN_EXCHANGE } from './oidc-clients.ts'
 
 /** How a server of a test differs from the usual one. */
 export interface OidcServerOptions {
@@ -25,6 +26,9 @@ export const clientKeys: { readonly ec: KeyObject; readonly rsa: KeyObject; read
   rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
   ed: generateKeyPairSync('ed25519').privateKey,
 }
+
+/** Who may sign in with a password. */
+export const userPassword = { username: 'ahab', password: 'ivory & /+%' }
 
 /** A certified OpenID Connect server inside this process, on a free port. */
 export class OidcServer {
@@ -48,6 +52,8 @@ export class OidcServer {
       'subject_token_type',
       'audience',
     ])
+    this.provider.registerGrantType('password', (context) => this.#password(context), ['username', 'password', 'scope'])
+    this.provider.registerGrantType(JWT_BEARER, (context) => this.#assertion(context), ['assertion', 'scope'])
     this.provider.on('grant.success', ({ oidc }: GrantContext) => this.granted.push(oidc.params['grant_type'] ?? ''))
     this.provider.on('grant.error', ({ oidc }: GrantContext) => this.refused.push(oidc.params['grant_type'] ?? ''))
     this.provider.on('server_error', (_: unknown, error: unknown) => this.failures.push(error))
@@ -85,6 +91,29 @@ export class OidcServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** RFC 6749 section 4.3 is not built in: one user, one password. */
+  async #password(context: GrantContext): Promise<void> {
+    const { username, password, scope } = context.oidc.params
+    if (username !== userPassword.username || password !== userPassword.password)
+      throw new errors.InvalidGrant('user or password is wrong')
+    await this.#issue(context, scope)
+  }
+
+  /** RFC 7523 section 2.1 is not built in: whatever the key of `clientKeys.ec` has signed for this server. */
+  async #assertion(context: GrantContext): Promise<void> {
+    const { assertion = '', scope } = context.oidc.params
+    const audience = [this.issuer, `${this.issuer}/token`]
+    await jwtVerify(assertion, createPublicKey(clientKeys.ec), { audience }).catch(() => {
+      throw new errors.InvalidGrant('the assertion is not good')
+    })
+    await this.#issue(context, scope)
+  }
+
+  async #issue(context: GrantContext, scope = 'api:read'): Promise<void> {
+    const token = new this.provider.ClientCredentials({ client: context.oidc.client, scope })
+    context.body = { access_token: await token.save(), token_type: 'Bearer', expires_in: 60, scope }
   }
 
   /** Token exchange is not built in: a token for another audience, if the subject's is good. */
