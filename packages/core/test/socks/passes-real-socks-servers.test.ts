@@ -2,7 +2,13 @@ import { ProxyError, Session } from '@entreat/core'
 import { TestServer } from '@entreat/testkit'
 import { describe, expect, it } from 'vitest'
 import { failure } from '../behaviour/support/failure.ts'
-import { missingPackages, type RealProxy, startDante, startMicrosocks, startOpenSsh } from './socks-servers.ts'
+import {
+  missingPackages,
+  type RealProxy,
+  startDante,
+  startMicrosocks,
+  startOpenSsh,
+} from '../../../../lab/network/socks-servers.ts'
 
 const missing = missingPackages()
 
