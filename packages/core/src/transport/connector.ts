@@ -82,7 +82,7 @@ export function openTls(
   options: SocketOptions & { readonly peer?: 'origin' | 'proxy' },
   signal: AbortSignal,
 ): Promise<Socket> {
-  const { session: _never, servername: givenName, checkServerIdentity = checkServerName, ...given } = options.tls ?? {}
+  const { servername: givenName, checkServerIdentity = checkServerName, ...given } = ownOptions(options.tls ?? {})
   const ownName = options.servername ?? (options.peer === 'proxy' ? undefined : givenName)
   const name = withoutFinalDot(ownName ?? host)
   const tls: ConnectionOptions = {
@@ -93,8 +93,11 @@ export function openTls(
     ALPNProtocols: ['http/1.1'],
     socket,
     host: name,
+    // RFC 6066 section 3: no address. Empty and not left out, for Node looks beyond own properties.
+    servername: isIP(name) === 0 ? name : '',
   }
-  if (isIP(name) === 0) tls.servername = name
+  // The same: `undefined`, which the types do not foresee.
+  Object.assign(tls, { session: undefined })
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>
     options.verifyPeer?.(secured.getPeerCertificate(true), secured, options.peer ?? 'origin'),

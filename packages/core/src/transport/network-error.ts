@@ -57,7 +57,8 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   // RFC 7301 section 3.2: none of the protocols offered is one of the server's.
   if (code.endsWith('NO_APPLICATION_PROTOCOL'))
     return new SSLError(`${where}: the server does not speak HTTP/1.1, perhaps HTTP/2 alone`, options)
-  if (isTlsError(error)) return new SSLError(`${where}: TLS failed: ${tlsReason(error)}`, options)
+  const isProxys = progress.isForwarded === true && phase === 'head'
+  if (isTlsError(error) && !isProxys) return new SSLError(`${where}: TLS failed: ${tlsReason(error)}`, options)
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
     return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
   }
@@ -72,13 +73,14 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
     return new LimitExceededError(`${where}: the head of the response is longer than limits.headerBytes`, options)
   if (phase === 'body') return new ChunkedEncodingError(`${where}: the response body broke off: ${reason}`, options)
   if (progress.freshTls13 === true && CLOSED_CODES.has(code)) {
-    return new SSLError(
-      `${where}: the server closed right after the TLS handshake: perhaps it wants a client certificate (cert)`,
-      options,
-    )
+    const [Failed, who] = isProxys ? ([ProxyError, 'proxy'] as const) : ([SSLError, 'server'] as const)
+    const why = 'closed right after the TLS handshake: perhaps it wants a client certificate (cert)'
+    return new Failed(`${where}: the ${who} ${why}`, options)
   }
-  if (progress.isForwarded === true && phase === 'head')
-    return new ProxyError(`${where}: the proxy did not answer: ${reason}`, options)
+  if (isProxys) {
+    const why = isTlsError(error) ? tlsReason(error) : reason
+    return new ProxyError(`${where}: the proxy did not answer: ${why}`, options)
+  }
   return new ConnectionError(
     `${where}: ${phase === 'connect' ? 'could not connect' : 'no response'}: ${reason}`,
     options,

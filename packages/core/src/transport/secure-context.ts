@@ -86,7 +86,7 @@ function unusable(error: unknown, { key, pfx, passphrase }: SecureContextOptions
       : `${what} does not open with this passphrase`
   }
   if (code.includes('KEY_VALUES_MISMATCH')) return 'the key does not belong to the client certificate'
-  if (/NO_START_LINE|UNSUPPORTED$|NOT_ENOUGH_DATA|BAD_BASE64|ASN1/.test(code) && (key ?? pfx) !== undefined)
+  if ((key ?? pfx) !== undefined && (code === '' || code.startsWith('ERR_OSSL_')))
     return `cert holds no usable certificate and key: ${opensslReason(error)}`
   return opensslReason(error)
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SecureContextOptions } from 'node:tls'
 import { UsageError } from '../errors.ts'
-import { readOptions } from '../options.ts'
+import { ownOptions, readOptions } from '../options.ts'
 
 /**
  * Whom to trust: the system's authorities, nobody's word (`false`), or only these: a file of PEM, a directory of such files, PEM text, or its bytes.
@@ -54,8 +54,12 @@ interface CertParts {
 const CERT_PARTS: ReadonlySet<string> = new Set<keyof CertParts>(['cert', 'key', 'pfx', 'passphrase'])
 const CERT_FORMS = 'cert must be a path, PEM text, [cert, key], { cert, key, passphrase } or { pfx, passphrase }'
 
-/** @throws UsageError for what is none of the forms of a client certificate. */
+/** Own properties alone. @throws UsageError for what is none of the forms of a client certificate. */
 function certParts(cert: Cert): CertParts {
+  return ownOptions(readCert(cert))
+}
+
+function readCert(cert: Cert): CertParts {
   if (typeof cert === 'string') return { cert, key: cert }
   if (typeof cert !== 'object' || cert instanceof Uint8Array) throw new UsageError(CERT_FORMS)
   if (Array.isArray(cert)) {
