@@ -146,6 +146,7 @@ export class HTTPAdapter extends TransportAdapter {
       isForwarded: false,
       isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
+      retire: () => {},
       onMessageEnd: () => {},
       onFailure: () => {},
     }
