@@ -83,7 +83,13 @@ export async function makeNetworkCertificates(folder: LabFolder): Promise<Networ
     ])
   const chain = await issuer.joined('chain', chained.cert, issuer.file('intermediate.pem'))
   const servers = {
-    ...{ valid, wrongHost, commonName, nameOnly, addressOnly, expired, notYetValid },
+    valid,
+    wrongHost,
+    commonName,
+    nameOnly,
+    addressOnly,
+    expired,
+    notYetValid,
     selfSigned: await issuer.selfSigned('selfSigned'),
     chained: { cert: chain, key: chained.key },
     incomplete: chained,

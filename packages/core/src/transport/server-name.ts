@@ -9,5 +9,5 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls'
  */
 export function checkServerName(host: string, certificate: PeerCertificate): Error | undefined {
   const { CN: _commonName, ...subject } = certificate.subject
-  return checkServerIdentity(host, { ...certificate, subject: subject as PeerCertificate['subject'] })
+  return checkServerIdentity(host, { ...certificate, subject })
 }
