@@ -15,6 +15,7 @@ import { credentials, Lab, missing, type Proftpd, type Started } from '../suppor
 
 const problem = missing ?? networkLabProblem('squid') ?? missingPackages()
 const login = [proxyUser, proxyPassword] as const
+const TLS_1_2 = { maxVersion: 'TLSv1.2' } as const
 let ftp: Lab
 let network: NetworkLab
 let vsftpd: Started
@@ -95,12 +96,14 @@ describe.each<[string, () => string, FTPSessionOptions]>([
     ['vsftpd', () => `ftp://127.0.0.1:${vsftpd.port}`, {}],
     ['Pure-FTPd', () => `ftp://127.0.0.1:${pureftpd.port}`, {}],
     ['ProFTPD', () => `ftp://127.0.0.1:${proftpd.port}`, {}],
-    ['vsftpd with AUTH TLS', () => `ftp://127.0.0.1:${vsftpd.port}`, { ftp: { explicitTls: true } }],
-    ['ProFTPD with implicit TLS', () => `ftps://127.0.0.1:${proftpd.implicitPort}`, {}],
+    ['vsftpd with AUTH TLS 1.2', () => `ftp://127.0.0.1:${vsftpd.port}`, { ftp: { explicitTls: true, tls: TLS_1_2 } }],
+    ['vsftpd with AUTH TLS 1.3', () => `ftp://127.0.0.1:${vsftpd.port}`, { ftp: { explicitTls: true } }],
+    ['ProFTPD with implicit TLS 1.2', () => `ftps://127.0.0.1:${proftpd.implicitPort}`, { ftp: { tls: TLS_1_2 } }],
+    ['ProFTPD with implicit TLS 1.3', () => `ftps://127.0.0.1:${proftpd.implicitPort}`, {}],
   ])('carries files of %s', async (server, url, ftpOptions) => {
-    // microsocks reads from the client alone while it has something to say, and closes both ends at its end. What the server has said meanwhile, as
-    // TLS 1.3 does after its handshake, then resets the server's connection: the upload counts as broken off.
-    const uploads = !(name.startsWith('microsocks') && server.includes('TLS'))
+    // Squid and microsocks close both ends when the client has ended. With TLS 1.3 the server has just said something (session tickets) that they have not
+    // passed on: that resets its connection, and an upload counts as broken off. dante knows half-open connections.
+    const uploads = name.startsWith('dante') || !server.endsWith('TLS 1.3')
     await carriesFiles(through(proxy(), { ...options, ...ftpOptions }), url(), uploads)
   })
 
