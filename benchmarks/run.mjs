@@ -3,7 +3,7 @@
 //   pnpm bench [--requests 4000] [--rounds 5] [--json file]
 //   pnpm bench auth [--rounds 3] [--json file]               Kerberos and NTLM: see auth/run-auth.mjs
 //   pnpm bench toolbelt [--mib 1024] [--urls 10000]          memory of what is streamed: see toolbelt.mjs
-//   pnpm bench ftp [--mebibytes 1024] [--rounds 3]           a large file beside curl and basic-ftp: see ftp.mjs
+//   pnpm bench ftp [--mebibytes 1024] [--rounds 5] [--tls]   a large file beside curl and basic-ftp: see ftp.mjs
 //
 // A server in its own process answers 1 KB of JSON. Each client keeps 32 requests in flight over keep-alive connections. Rounds are interleaved and
 // the median is taken, so that whatever else the machine does falls on everybody.
