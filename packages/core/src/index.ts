@@ -18,6 +18,7 @@ export type {
   RedirectMessage,
   RetryMessage,
 } from './diagnostics.ts'
+export { type CodedError, type ErrorCode, type ErrorCodes, hasCode } from './error-codes.ts'
 export {
   AuthenticationError,
   ChunkedEncodingError,
