@@ -27,8 +27,9 @@
 //   ├─ AuthenticationError
 //   ├─ CookieStoreError
 //   └─ UsageError                    a call that cannot be meant
-import { hide, identify, RequestException, type RequestExceptionOptions } from './request-exception.ts'
+import { identify, RequestException } from './request-exception.ts'
 
+export { InvalidJSONError, JSONDecodeError } from './json-errors.ts'
 export { redactInvalidUrl, redactUrl } from './redact-url.ts'
 export { RequestException, type RequestExceptionOptions } from './request-exception.ts'
 
@@ -234,39 +235,6 @@ export class InvalidHeader extends RequestException {
   }
 
   declare readonly code: 'ERR_INVALID_HEADER'
-}
-
-/**
- * A value that JSON cannot say, or text that is not JSON.
- *
- * @remedy For a request: turn the value into plain JSON first. For a response: the message lists what the schema refused.
- */
-export class InvalidJSONError extends RequestException {
-  static {
-    identify(this, 'InvalidJSONError', 'ERR_INVALID_JSON')
-  }
-}
-
-/**
- * A response body that is not JSON. The message does not repeat the body.
- *
- * @remedy Check the status and Content-Type before `json()`: it is often an error page. `doc` is the text.
- */
-export class JSONDecodeError extends InvalidJSONError {
-  static {
-    identify(this, 'JSONDecodeError', 'ERR_JSON_DECODE')
-  }
-
-  declare readonly code: 'ERR_JSON_DECODE'
-
-  /** The text that could not be parsed. Not enumerable. */
-  declare readonly doc: string
-
-  /** @param doc - the text; `options` as for every error. */
-  constructor(message: string, doc: string, options: RequestExceptionOptions = {}) {
-    super(message, options)
-    hide(this, 'doc', doc)
-  }
 }
 
 /**

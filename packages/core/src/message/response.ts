@@ -208,9 +208,12 @@ export class Response implements AsyncDisposable {
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) throw new UsageError('json(schema) needs a schema that validates synchronously')
     if (result.issues === undefined) return result.value
-    const issues = result.issues.map(describeIssue)
-    throw new InvalidJSONError(`${this.#describe()} does not fit the schema: ${issues.slice(0, 5).join('; ')}`, {
+    const { issues } = result
+    const shown = issues.slice(0, 5).map(describeIssue)
+    if (issues.length > shown.length) shown.push(`and ${issues.length - shown.length} more`)
+    throw new InvalidJSONError(`${this.#describe()} does not fit the schema: ${shown.join('; ')}`, {
       response: this,
+      issues,
     })
   }
 
