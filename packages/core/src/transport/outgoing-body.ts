@@ -42,11 +42,12 @@ export class OutgoingBody implements AsyncIterableIterator<Uint8Array> {
     this.#iterator = body[Symbol.asyncIterator]()
     this.#promised = promised
     this.#observer = observer
-    this.#writeTimer = new StallTimer(writeMs, () =>
-      observer.onFault(
-        new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`),
-      ),
-    )
+    this.#writeTimer = new StallTimer(writeMs, {
+      onStall: () =>
+        observer.onFault(
+          new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`),
+        ),
+    })
   }
 
   [Symbol.asyncIterator](): this {
