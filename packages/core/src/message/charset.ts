@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { TextDecoder } from 'node:util'
 import { Iso2022JpStream } from './iso-2022-jp.ts'
+import { ReplayingStream } from './replaying-stream.ts'
 
 /** Decodes text that arrives in pieces. Characters that cannot be decoded become U+FFFD; nothing throws. */
 export interface TextStream {
@@ -257,6 +258,7 @@ function openStream(name: string): TextStream {
 function labelStream(label: string): TextStream {
   const decoder = labelledDecoder(label) ?? labelledDecoder(label.replaceAll('_', '-'))
   if (decoder === null) return decoderStream(new TextDecoder('utf-8', { ignoreBOM: true }))
+  if (/^(?:gb|big5|euc|shift)/.test(decoder.encoding)) return new ReplayingStream(decoder.encoding)
   const stream = decoderStream(decoder)
   if (!decoder.encoding.startsWith('windows-')) return stream
   // The web maps undefined bytes of these code pages to C1 controls; Python, to U+FFFD. No defined byte is one.

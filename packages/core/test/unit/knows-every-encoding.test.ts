@@ -75,7 +75,7 @@ describe.each(labels)('%s', (label, encoding) => {
         expect(text).toBe(decodeText(bytes, label))
         if (!isMarked && !isAlone) expect(text).toBe(reference(encoding, label, bytes))
       }),
-      { numRuns: 30 },
+      { numRuns: 50 },
     )
   })
 })
@@ -111,4 +111,14 @@ describe('iso-2022-jp', () => {
     expect(text).toBe(new TextDecoder('euc-jp').decode(euc))
     expect(Array.from(text.replaceAll('\ufffd', '')).length).toBeGreaterThan(6800)
   })
+})
+
+it('a wrong sequence of GB18030 that is cut in two is replaced, as it is in one piece', () => {
+  for (const label of ['gb18030', 'gbk']) {
+    const decoder = createTextDecoder(label)
+    const pieces = ['c4e3 81', '30', '1b 41 c4', 'e3'].map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'))
+    const text = pieces.map((piece) => decoder.decode(piece)).join('') + decoder.end()
+    expect(text).toBe(decodeText(Buffer.concat(pieces), label))
+    expect(text).toMatch(/^你\ufffd.*\u001bA你$/)
+  }
 })
