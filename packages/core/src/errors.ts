@@ -27,6 +27,7 @@
 //   ├─ AuthenticationError
 //   ├─ CookieStoreError
 //   └─ UsageError                    a call that cannot be meant
+import { findJsonFault } from './message/json-fault.ts'
 import type { PreparedRequest } from './message/prepared-request.ts'
 import type { Response } from './message/response.ts'
 
@@ -233,7 +234,11 @@ export class InvalidJSONError extends RequestException {
   }
 }
 
-/** A response body that is not JSON. The message does not repeat the body. */
+/**
+ * A response body that is not JSON. The message does not repeat the body.
+ *
+ * It tells what Requests' class of the same name does: `reason`, `position`, `line` and `column` are its `msg`, `pos`, `lineno` and `colno`.
+ */
 export class JSONDecodeError extends InvalidJSONError {
   static {
     identify(this, 'JSONDecodeError', 'ERR_JSON_DECODE')
@@ -246,6 +251,26 @@ export class JSONDecodeError extends InvalidJSONError {
   constructor(message: string, doc: string, options: RequestExceptionOptions = {}) {
     super(message, options)
     hide(this, 'doc', doc)
+  }
+
+  /** Why {@link doc} is no JSON, such as `Expecting value`; empty if it is. */
+  get reason(): string {
+    return findJsonFault(this.doc)?.reason ?? ''
+  }
+
+  /** Where in {@link doc}: an index, from 0. */
+  get position(): number {
+    return findJsonFault(this.doc)?.position ?? 0
+  }
+
+  /** The line of {@link position}, from 1. */
+  get line(): number {
+    return findJsonFault(this.doc)?.line ?? 1
+  }
+
+  /** The column of {@link position} in its line, from 1. */
+  get column(): number {
+    return findJsonFault(this.doc)?.column ?? 1
   }
 }
 
