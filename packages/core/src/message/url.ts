@@ -147,9 +147,13 @@ function checkedName(name: string, text: string): string {
   return host
 }
 
-/** UTS 46 mapping, then IDNA 2008, which has no symbols (RFC 5892 section 2.3); empty if it is no host. */
+/**
+ * A-labels as IDNA 2008 has them, but for case; empty if it is no host. It knows no symbols (RFC 5892 section 2.3), and no characters that only
+ * stand for others (section 2.2): full-width letters would be another host than the one a filter or a reader saw.
+ */
 function toALabels(name: string): string {
-  return /\p{Symbol}/u.test(name.normalize('NFKC')) ? '' : domainToASCII(name)
+  const lower = name.toLowerCase()
+  return lower.normalize('NFKC') !== lower || /\p{Symbol}/u.test(lower) ? '' : domainToASCII(lower)
 }
 
 function normalisePath(path: string): string {
