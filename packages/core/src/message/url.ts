@@ -11,7 +11,7 @@ import { encodeComponent, PATH_CHARACTERS, QUERY_CHARACTERS } from './percent.ts
 export interface ParsedUrl {
   /** Lower case, without the colon. */
   readonly scheme: string
-  /** Lower case, A-labels, IPv6 in brackets; empty if there is none. */
+  /** Lower case, A-labels, IPv6 in brackets; as written for schemes such as `http+unix`; empty if there is none. */
   readonly host: string
   /** As written, `''` if absent. A default port that was written stays. */
   readonly port: string
@@ -36,6 +36,8 @@ export interface ParsedUrl {
 /** RFC 3986 appendix B; the authority also ends at a backslash. */
 const URL_PARTS = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^\\/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s
 const HOST_AND_PORT = /^(\[[^\]]*\]|[^[\]:]*)(?::([0-9]*))?$/
+/** What stands where `http+unix:` and its like have a host: often a path, encoded. */
+const FOREIGN_HOST = /^(?:[\w.~!$&'()*+,;=-]|%[0-9a-fA-F]{2})+$/
 const ASCII_HOST = /^[a-z0-9_~!$&'()+,;=-][a-z0-9._~!$&'()*+,;=-]*$/
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http', 80],
@@ -72,7 +74,9 @@ function parse(text: string): ParsedUrl {
   if (opaque) return parseOpaque(trimmed, scheme, authority)
   if (!authority) throw invalid(text, 'no host supplied')
   const at = authority.lastIndexOf('@')
-  const [host, port] = parseHost(authority.slice(at + 1), text)
+  const place = authority.slice(at + 1)
+  const isForeign = !/^https?$/i.test(scheme) && FOREIGN_HOST.test(place)
+  const [host, port] = isForeign ? [place, ''] : parseHost(place, text)
   return assemble({
     scheme: scheme.toLowerCase(),
     host,
