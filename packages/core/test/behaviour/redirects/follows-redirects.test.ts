@@ -90,6 +90,12 @@ test.each([
   expect(response.request.pathUrl).toBe(target)
 })
 
+test('follows a Location whose scheme is in upper case', async () => {
+  await using session = new Session()
+  const response = await session.get(redirecting(302, `${site().url.replace('http', 'HTTP')}/get`))
+  expect([response.statusCode, response.url]).toEqual([200, `${site().url}/get`])
+})
+
 test('resolves a Location without a scheme', async () => {
   site().on('/schemeless', reply(200))
   await using session = new Session()

@@ -241,6 +241,11 @@ test('a Session has no hooks of its own', () => {
   expect(Object.values(hooks).flat()).toEqual([])
 })
 
+test('a client certificate is of no concern to http', async () => {
+  await using session = new Session()
+  expect((await session.get(`${site().url}/get`, { cert: '/nowhere/client.pem' })).statusCode).toBe(200)
+})
+
 test('hops can be followed by hand, with bodies half read', async () => {
   await using session = new Session()
   site().on('/by-hand-1', reply(302, { Location: '/by-hand-2' }, 'x'.repeat(1000)))

@@ -90,7 +90,7 @@ test.each<[url: string, params: Params, expected: string]>([
   ['http://example.com/path#fragment', { a: 'b' }, 'http://example.com/path?a=b#fragment'],
   ['http://example.com/path?key=value#fragment', { a: 'b' }, 'http://example.com/path?key=value&a=b#fragment'],
   ['http://example.com/', { z: 1, a: 1, k: 1, d: 1 }, 'http://example.com/?z=1&a=1&k=1&d=1'],
-  ['http://example.com/', Buffer.from('test=foo').toString(), 'http://example.com/?test=foo'],
+  ['http://example.com/', Buffer.from('test=foo') as never, 'http://example.com/?test=foo'],
   ['http://example.com/', { test: ['foo', 'baz'] }, 'http://example.com/?test=foo&test=baz'],
   ['http://example.com/get?test=true', { q: 'test' }, 'http://example.com/get?test=true&q=test'],
   ['http://example.com/', { foo: 'føø' }, 'http://example.com/?foo=f%C3%B8%C3%B8'],

@@ -171,6 +171,12 @@ test('says why and where a body is no JSON, and of which request', async () => {
   )
 })
 
+test('raises JSONDecodeError for broken UTF-16 that nobody declared', async () => {
+  const broken = Buffer.concat([Buffer.from('{"a": "b"', 'utf16le'), Buffer.from([0x00])])
+  const response = await answered(200, {}, broken)
+  expect(() => response.json()).toThrow(JSONDecodeError)
+})
+
 test('lets __proto__ in JSON reach no prototype', async () => {
   const value = (await answered(200, {}, '{"__proto__":{"polluted":1}}')).json<{ polluted?: number }>()
   expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
