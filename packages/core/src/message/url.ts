@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { InvalidURL, MissingSchema, redactInvalidUrl } from '../errors.ts'
+import { InvalidSchema, InvalidURL, MissingSchema, redactInvalidUrl } from '../errors.ts'
 import { encodeComponent, PATH_CHARACTERS, QUERY_CHARACTERS } from './percent.ts'
 
 /**
@@ -53,7 +53,7 @@ const remembered = new Map<string, ParsedUrl>()
  * Parses, checks and normalises a URL as Requests does: scheme and host in lower case, host in A-labels, dot segments removed, illegal characters
  * percent-encoded, `/` for an empty path. Parts are remembered by text.
  *
- * @throws MissingSchema without a scheme; InvalidURL without a host, or with a host or port that cannot be dialled.
+ * @throws MissingSchema without a scheme, InvalidSchema for a host and port in its place; InvalidURL without a host, or with a host or port that cannot be dialled.
  * @see RFC 3986
  */
 export function parseUrl(text: string): ParsedUrl {
@@ -70,7 +70,7 @@ function parse(text: string): ParsedUrl {
   const opaque = trimmed.includes(':') && !/^http/i.test(trimmed)
   const match = URL_PARTS.exec(trimmed)
   const [, scheme, authority, path = '', query, fragment] = match ?? []
-  if (scheme === undefined) throw missingSchema(trimmed)
+  if (scheme === undefined) throw opaque && /^[^/?#]*:/.test(trimmed) ? noSuchScheme(trimmed) : missingSchema(trimmed)
   if (opaque) return parseOpaque(trimmed, scheme, authority)
   if (!authority) throw invalid(text, 'no host supplied')
   const at = authority.lastIndexOf('@')
@@ -121,6 +121,12 @@ function missingSchema(text: string): MissingSchema {
     ? 'A relative URL needs a Session with a baseUrl.'
     : `Perhaps you meant https://${shown}?`
   return new MissingSchema(`Invalid URL ${JSON.stringify(shown)}: no scheme supplied. ${hint}`)
+}
+
+/** What stands before the first colon is no scheme, but Requests takes it for one, and so finds no adapter. */
+function noSuchScheme(text: string): InvalidSchema {
+  const shown = redactInvalidUrl(text)
+  return new InvalidSchema(`No connection adapters were found for '${shown}'. Perhaps you meant https://${shown}?`)
 }
 
 function invalid(text: string, why: string): InvalidURL {

@@ -148,6 +148,13 @@ describe('contradicting lengths', () => {
     expect((await session.get(server.url)).text).toBe('fine')
   })
 
+  it('two lengths are an InvalidHeader, as with Requests', async () => {
+    const headers = 'Content-Length: 16\r\nContent-Length: 32\r\n'
+    expect(await failure(session.get(faulty(`${HEAD}${headers}\r\n-- Bad Actor! --`, 'end')))).toBeInstanceOf(
+      InvalidHeader,
+    )
+  })
+
   it.each(['-2', '+2', 'two', '0x2'])('a Content-Length of %s is a ConnectionError', async (value) => {
     const error = await failure(session.get(faulty(`${HEAD}Content-Length: ${value}\r\n\r\nok`, 'stay')))
     expect(error).toBeInstanceOf(ConnectionError)

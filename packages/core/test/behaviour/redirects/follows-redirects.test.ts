@@ -111,6 +111,7 @@ test('reads a Location as UTF-8', async () => {
 
 test.each([
   ['with a bad port', 'http://host:abc/'],
+  ['without a host', 'http://:1'],
   ['with a port out of range', 'http://127.0.0.1:99999/'],
   ['with an open bracket', 'http://[bad/'],
   ['with a space in its host', 'http://a b/'],

@@ -81,8 +81,7 @@ test.each(['localhost:3128', 'localhost.localdomain:3128/', '10.122.1.1:3128/', 
   'has no adapter for %j, which has no scheme that it knows',
   async (url) => {
     await using session = new Session({ trustEnv: false })
-    const error = await failureOf(session.get(url))
-    expect(error instanceof InvalidSchema || error instanceof MissingSchema).toBe(true)
+    expect(await failureOf(session.get(url))).toBeInstanceOf(InvalidSchema)
   },
 )
 
@@ -90,7 +89,7 @@ test.each<[url: string, params: Params, expected: string]>([
   ['http://example.com/path#fragment', { a: 'b' }, 'http://example.com/path?a=b#fragment'],
   ['http://example.com/path?key=value#fragment', { a: 'b' }, 'http://example.com/path?key=value&a=b#fragment'],
   ['http://example.com/', { z: 1, a: 1, k: 1, d: 1 }, 'http://example.com/?z=1&a=1&k=1&d=1'],
-  ['http://example.com/', Buffer.from('test=foo') as never, 'http://example.com/?test=foo'],
+  ['http://example.com/', Buffer.from('test=foo'), 'http://example.com/?test=foo'],
   ['http://example.com/', { test: ['foo', 'baz'] }, 'http://example.com/?test=foo&test=baz'],
   ['http://example.com/get?test=true', { q: 'test' }, 'http://example.com/get?test=true&q=test'],
   ['http://example.com/', { foo: 'føø' }, 'http://example.com/?foo=f%C3%B8%C3%B8'],
