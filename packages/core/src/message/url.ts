@@ -11,7 +11,7 @@ import { encodeComponent, PATH_CHARACTERS, QUERY_CHARACTERS } from './percent.ts
 export interface ParsedUrl {
   /** Lower case, without the colon. */
   readonly scheme: string
-  /** Lower case, A-labels, IPv6 in brackets; empty if there is none. */
+  /** Lower case, A-labels, IPv6 in brackets; empty if there is none. Percent-encoded names of schemes like `http+unix` keep their case. */
   readonly host: string
   /** As written, `''` if absent. A default port that was written stays. */
   readonly port: string
@@ -37,6 +37,8 @@ export interface ParsedUrl {
 const URL_PARTS = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^\\/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s
 const HOST_AND_PORT = /^(\[[^\]]*\]|[^[\]:]*)(?::([0-9]*))?$/
 const ASCII_HOST = /^[a-z0-9_~!$&'()+,;=-][a-z0-9._~!$&'()*+,;=-]*$/
+/** RFC 3986 section 3.2.2: a registered name that is percent-encoded. */
+const ENCODED_NAME = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+$/
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http', 80],
   ['https', 443],
@@ -72,7 +74,8 @@ function parse(text: string): ParsedUrl {
   if (opaque) return parseOpaque(trimmed, scheme, authority)
   if (!authority) throw invalid(text, 'no host supplied')
   const at = authority.lastIndexOf('@')
-  const [host, port] = parseHost(authority.slice(at + 1), text)
+  const place = authority.slice(at + 1)
+  const [host, port] = parseEncodedName(place, scheme) ?? parseHost(place, text)
   return assemble({
     scheme: scheme.toLowerCase(),
     host,
@@ -121,6 +124,15 @@ function missingSchema(text: string): MissingSchema {
 
 function invalid(text: string, why: string): InvalidURL {
   return new InvalidURL(`Invalid URL ${JSON.stringify(redactInvalidUrl(text))}: ${why}`)
+}
+
+/**
+ * Schemes built on HTTP may name something else than a host, such as a path: `http+unix://%2Frun%2Fdocker.sock/`. Its case is kept, for paths have one.
+ * `null` for http and https, and for names that are not percent-encoded.
+ */
+function parseEncodedName(place: string, scheme: string): [host: string, port: string] | null {
+  if (/^https?$/i.test(scheme) || !place.includes('%') || !ENCODED_NAME.test(place)) return null
+  return [place.replace(/%[0-9a-f]{2}/gi, (octet) => octet.toUpperCase()), '']
 }
 
 function parseHost(place: string, text: string): [host: string, port: string] {
