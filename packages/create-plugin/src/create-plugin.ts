@@ -8,8 +8,9 @@ import { fillIn, renderTemplate, type Replacements } from './render-template.ts'
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const TEMPLATES = join(PACKAGE, 'templates')
-/** npm leaves these out of a tarball, or takes them for its own, under their real names. */
+/** npm and its tools leave these out of a tarball, or take them for their own, under their real names. */
 const REAL_NAMES: Readonly<Record<string, string>> = {
+  'manifest.json': 'package.json',
   gitignore: '.gitignore',
   'oxlintrc.json': '.oxlintrc.json',
   github: '.github',
@@ -91,7 +92,7 @@ async function renderAll(options: PluginOptions, names: PluginNames): Promise<Re
   for (const from of ['common', kind]) {
     for (const path of await filesIn(join(TEMPLATES, from))) {
       const text = await readFile(join(TEMPLATES, from, path), 'utf8')
-      const isManifest = path === 'package.json'
+      const isManifest = path === 'manifest.json'
       const content = isManifest
         ? describePackage(text, options, replacements)
         : renderTemplate(text, replacements, packageManager)

@@ -107,7 +107,7 @@ describe('a package', () => {
   })
 
   test('has the tools that this workspace itself is checked with', async () => {
-    const template = await read(join(import.meta.dirname, '..', 'templates', 'common'), 'package.json')
+    const template = await read(join(import.meta.dirname, '..', 'templates', 'common'), 'manifest.json')
     const { devDependencies } = JSON.parse(template) as { devDependencies: Record<string, string> }
     const workspace = await read(join(import.meta.dirname, '..', '..', '..'), 'package.json')
     const ours = (JSON.parse(workspace) as { devDependencies: Record<string, string> }).devDependencies
