@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -130,7 +130,7 @@ const SIGNATURES: readonly Edit[] = [
     find: '  #credentials(_method: string, _context: AuthContext): string {\n    return this.#secret',
     replacement: [
       '  #credentials(method: string, context: AuthContext): string {',
-      '    const time = Math.floor(context.now() / 1000)',
+      '    const time = context.now()',
       '    const text = `${method} ${context.requestTarget} ${time}`',
       "    return `${time}:${createHmac('sha256', this.#secret).update(text).digest('hex')}`",
     ],
@@ -143,14 +143,22 @@ const SIGNATURES: readonly Edit[] = [
   },
   {
     file: 'test/hawkish-server.ts',
-    find: "{ authorization }: Omit<ProxyAuthRequest, 'connection'>): boolean {\n  return authorization === `Hawkish ${secret}`",
+    find: '  return request.authorization === `Hawkish ${secret}`',
     replacement: [
-      "{ method, target, authorization }: Omit<ProxyAuthRequest, 'connection'>): boolean {",
-      "  const [, time, mac] = /^Hawkish (\\d+):(\\w+)$/.exec(authorization ?? '') ?? []",
-      "  return Math.abs(Date.now() / 1000 - Number(time)) < 60 && mac === createHmac('sha256', secret).update(`${method} ${target} ${time}`).digest('hex')",
+      "  const [, time, mac] = /^Hawkish (\\d+):(\\w+)$/.exec(request.authorization ?? '') ?? []",
+      '  if (!(Math.abs(Date.now() - Number(time)) < 60_000)) return false',
+      "  return mac === createHmac('sha256', secret).update(`${request.method} ${request.target} ${time}`).digest('hex')",
     ],
   },
 ]
+
+test('the page that tells this shows the lines that are edited here', async () => {
+  const page = await readFile(
+    join(import.meta.dirname, '..', '..', '..', 'docs', 'extend', 'your-own-package.md'),
+    'utf8',
+  )
+  for (const line of SIGNATURES.flatMap(({ replacement }) => replacement)) expect(page).toContain(`\n+${line}\n`)
+})
 
 describe('from an empty folder', () => {
   test(

@@ -4,8 +4,8 @@ import type { AuthTarget, CustomHandler, ProxyAuthRequest } from '@entreat/testk
  * Whether a server lets a request in. Write it from the scheme's specification, not from the client's code: a mistake made on
  * both sides shows in no test.
  */
-function accepts(secret: string, { authorization }: Omit<ProxyAuthRequest, 'connection'>): boolean {
-  return authorization === `TemplateScheme ${secret}`
+function accepts(secret: string, request: Omit<ProxyAuthRequest, 'connection'>): boolean {
+  return request.authorization === `TemplateScheme ${secret}`
 }
 
 /** The world that the suite tests the scheme in: a server and a proxy that ask for it. */
