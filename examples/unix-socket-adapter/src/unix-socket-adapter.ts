@@ -4,6 +4,7 @@ import {
   type Limits,
   type PreparedRequest,
   readOptions,
+  redactUrl,
   RequestException,
   Response,
   TransportAdapter,
@@ -83,18 +84,18 @@ function socketPath(request: PreparedRequest): string {
   try {
     path = decodeURIComponent(name)
   } catch (cause) {
-    throw new InvalidURL(`${request.url} is badly percent-encoded`, { request, cause })
+    throw new InvalidURL(`${redactUrl(request.url)} is badly percent-encoded`, { request, cause })
   }
   if (path.startsWith('/') && !path.includes('\0')) return path
   throw new InvalidURL(
-    `${request.url} names no socket: give its absolute path percent-encoded, such as ${unixUrl('/run/docker.sock', '/version')}`,
+    `${redactUrl(request.url)} names no socket: give its absolute path percent-encoded, such as ${unixUrl('/run/docker.sock', '/version')}`,
     { request },
   )
 }
 
 function proxyRefused(request: PreparedRequest): UsageError {
   return new UsageError(
-    `${request.method} ${request.url}: a proxy does not lead to a socket of this machine. Say proxies: { 'http+unix': null }, or trustEnv: false`,
+    `${request.method} ${redactUrl(request.url)}: a proxy does not lead to a socket of this machine. Say proxies: { 'http+unix': null }, or trustEnv: false`,
     { request },
   )
 }

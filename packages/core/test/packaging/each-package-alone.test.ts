@@ -27,7 +27,7 @@ beforeAll(async () => {
   for (const name of names) tarballs.set(name, await pack(name))
   const core = tarballs.get('core') as string
   for (const [name, tarball] of tarballs) await install(name, name === 'core' ? [core] : [core, tarball])
-}, 240_000)
+}, 600_000)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 

@@ -2,6 +2,7 @@ import {
   ConnectionError,
   type PreparedRequest,
   readOptions,
+  redactUrl,
   Response,
   TransportAdapter,
   type TransportOptions,
@@ -51,7 +52,11 @@ export class TemplateAdapter extends TransportAdapter {
       if (signal?.aborted === true) throw signal.reason
       // These three facts decide whether the request may be sent again.
       const facts = { connectionReused: false, requestBytesSent: 0, responseStarted: false }
-      throw new ConnectionError(`${request.method} ${request.url}: cannot be read`, { request, cause, ...facts })
+      throw new ConnectionError(`${request.method} ${redactUrl(request.url)}: cannot be read`, {
+        request,
+        cause,
+        ...facts,
+      })
     }
   }
 
