@@ -32,6 +32,8 @@ export interface Link {
   readonly isForwarded: boolean
   /** What the request line names: path, or absolute form to a proxy. */
   targetOf(request: PreparedRequest): string
+  /** This is the last exchange: the server may have left some of the request unread. */
+  retire(): void
   /** The response is complete, or nothing was sent: the connection may serve the next request. */
   onMessageEnd(): void
   /** The exchange failed, and the connection with it. */
@@ -41,6 +43,8 @@ export interface Link {
 /** Pieces held for a slow reader before the connection is paused. */
 const HIGH_WATER_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
+/** What a server reads of a body that it does not want, before it gives up on the connection: Squid's `client_request_buffer`. */
+const MOST_SKIPPED_BYTES = 60 * 1024
 /** A body from memory goes out in slices of this size where `timeout.write` watches it. */
 const SLICE_BYTES = 64 * 1024
 
@@ -186,6 +190,7 @@ class Leg implements ByteSource, Stallable {
       this.#expectsEmpty = true
       this.#link.guard?.expectNoBody()
     }
+    if (isRefusal(statusCode) && (this.#bytesSent() ?? 0) > MOST_SKIPPED_BYTES) this.#link.retire()
     this.#readTimer.start(now)
     const headers = Headers.fromRaw(rawHeaders)
     const response = new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this })
@@ -319,17 +324,23 @@ class Leg implements ByteSource, Stallable {
   }
 
   #described(error: unknown): RequestException {
-    const { socket, reused } = this.#link
-    const sent = socket === null ? null : this.#abort === null ? 0 : socket.bytesWritten - this.#bytesBefore
+    const { reused } = this.#link
     return networkError(error, {
       request: this.#request,
       phase: this.#headSeen ? 'body' : 'head',
       connectionReused: reused,
-      requestBytesSent: sent,
+      requestBytesSent: this.#bytesSent(),
       responseStarted: this.#responseStarted,
       isForwarded: this.#link.isForwarded,
       freshTls13: this.#link.freshTls13 && !this.#responseStarted,
     })
+  }
+
+  /** Bytes of this exchange that the socket was given; `null` if it is not ours. */
+  #bytesSent(): number | null {
+    const { socket } = this.#link
+    if (socket === null) return null
+    return this.#abort === null ? 0 : socket.bytesWritten - this.#bytesBefore
   }
 
   onStall(): void {
@@ -339,4 +350,9 @@ class Leg implements ByteSource, Stallable {
     const message = `${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${read} ms, ${where}`
     this.#fail(new ReadTimeout(message, { request: this.#request }))
   }
+}
+
+/** Statuses that servers answer with before they have read the request, and without saying that they will not. */
+function isRefusal(statusCode: number): boolean {
+  return statusCode === 401 || statusCode === 407 || statusCode === 413
 }
