@@ -75,8 +75,7 @@ function parse(text: string): ParsedUrl {
   if (!authority) throw invalid(text, 'no host supplied')
   const at = authority.lastIndexOf('@')
   const place = authority.slice(at + 1)
-  const isForeign = !/^https?$/i.test(scheme) && FOREIGN_HOST.test(place)
-  const [host, port] = isForeign ? [place, ''] : parseHost(place, text)
+  const [host, port] = parseForeignHost(place, scheme) ?? parseHost(place, text)
   return assemble({
     scheme: scheme.toLowerCase(),
     host,
@@ -131,6 +130,15 @@ function noSuchScheme(text: string): InvalidSchema {
 
 function invalid(text: string, why: string): InvalidURL {
   return new InvalidURL(`Invalid URL ${JSON.stringify(redactInvalidUrl(text))}: ${why}`)
+}
+
+/**
+ * Schemes built on HTTP may name something else than a host, such as a path: `http+unix://%2Frun%2Fdocker.sock/`. Its case is kept, for paths have one.
+ * `null` for http and https, and for what is no name (RFC 3986 section 3.2.2).
+ */
+function parseForeignHost(place: string, scheme: string): [host: string, port: string] | null {
+  if (/^https?$/i.test(scheme) || !FOREIGN_HOST.test(place)) return null
+  return [place, '']
 }
 
 function parseHost(place: string, text: string): [host: string, port: string] {
