@@ -29,6 +29,10 @@ export interface Progress {
 /** How a server that refuses a client certificate under TLS 1.3 ends the connection, after the handshake. */
 const CLOSED_CODES: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
+/** What llhttp says of Content-Length twice, or beside Transfer-Encoding: whoever believes one of them may be smuggled another response (RFC 9112 section 6.3). */
+const CONTRADICTING_LENGTHS =
+  /\((?:Duplicate Content-Length|(?:Content-Length|Transfer-Encoding) can't be present with .*)\)/
+
 const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO$|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH)/
 
@@ -60,9 +64,8 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   if (code.endsWith('NO_APPLICATION_PROTOCOL'))
     return new SSLError(`${where}: the server does not speak HTTP/1.1, perhaps HTTP/2 alone`, options)
   if (isTlsError(error)) return new SSLError(`${where}: TLS failed: ${reason}`, options)
-  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
-    return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
-  }
+  if (phase === 'head' && CONTRADICTING_LENGTHS.test(reason))
+    return new InvalidHeader(`${where}: the response says its length twice: ${reason}`, options)
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     const Refused = reason.includes('header') ? InvalidHeader : UsageError
     return new Refused(`${where}: ${reason}`, options)

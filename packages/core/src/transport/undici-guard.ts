@@ -6,8 +6,14 @@ interface UndiciParser {
   readonly paused: boolean
   contentLength: string
   headersMaxSize: number
+  /** 0 until the head of the response is complete. */
+  readonly statusCode: number
+  statusText: string
+  onStatus(piece: Buffer): number
+  trackHeader(bytes: number): void
   onHeadersComplete(statusCode: number, upgrade: boolean, shouldKeepAlive: boolean): number
   finish(): Error | null
+  createError(code: number, rest: Buffer): Error
 }
 
 /** What the dispatcher needs of a guarded connection. */
@@ -21,11 +27,15 @@ export interface ParserGuard {
 }
 
 /**
- * Mends three defects of undici 7 on one connected socket.
+ * Mends defects of undici 7 on one connected socket.
  *
  * A connection that ends, fails or closes while its parser is paused by back-pressure makes undici throw from a socket event, which ends the process
  * (nodejs/undici#5360): the end is held back until the reader has caught up, and finishing a paused parser is an error like any other.
  * An unasked 100 is taken for a bad response: it is passed on as another 1xx, which is skipped.
+ *
+ * A body that lasts until the connection closes counts as whole even if the connection was reset: it broke off (RFC 9112 section 8).
+ * The length of the status line is not limited, and of a reason phrase that comes in pieces only the last is kept.
+ * Any fault of a head that has a Content-Length is reported as a wrong length: it is reported as what it is.
  *
  * @throws RequestException if undici is not built as expected: better loud than unguarded.
  */
@@ -35,7 +45,12 @@ export function guardParser(socket: Socket): ParserGuard {
   const finish = parser.finish.bind(parser)
   parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) =>
     onHeadersComplete(statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
-  parser.finish = () => (parser.paused ? new Error('the connection closed before the body was read') : finish())
+  parser.finish = () => {
+    if (parser.paused) return new Error('the connection closed before the body was read')
+    return socket.errored ?? finish()
+  }
+  guardStatusLine(parser)
+  guardErrors(parser)
 
   const undiciEnd = socket.listeners('end').find((listener) => listener.name === 'onHttpSocketEnd') as
     | (() => void)
@@ -63,12 +78,39 @@ export function guardParser(socket: Socket): ParserGuard {
   }
 }
 
+function guardStatusLine(parser: UndiciParser): void {
+  const onStatus = parser.onStatus.bind(parser)
+  parser.onStatus = (piece) => {
+    const before = parser.statusText
+    onStatus(piece)
+    if (before !== '') parser.statusText = before + parser.statusText
+    parser.trackHeader(piece.length)
+    return 0
+  }
+}
+
+function guardErrors(parser: UndiciParser): void {
+  const createError = parser.createError.bind(parser)
+  parser.createError = (code, rest) => {
+    if (parser.statusCode !== 0) return createError(code, rest)
+    const { contentLength } = parser
+    parser.contentLength = ''
+    const error = createError(code, rest)
+    parser.contentLength = contentLength
+    return error
+  }
+}
+
 function parserOf(socket: Socket): UndiciParser {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
   const parser = symbol === undefined ? undefined : (socket as unknown as Record<symbol, UndiciParser | null>)[symbol]
   if (
     typeof parser?.finish !== 'function' ||
     typeof parser.onHeadersComplete !== 'function' ||
+    typeof parser.onStatus !== 'function' ||
+    typeof parser.trackHeader !== 'function' ||
+    typeof parser.createError !== 'function' ||
+    typeof parser.statusCode !== 'number' ||
     typeof parser.paused !== 'boolean' ||
     typeof parser.headersMaxSize !== 'number'
   ) {
