@@ -95,20 +95,38 @@ async function readBody(reader: SocketReader, headers: Headers, maxBytes: number
   return { bytes: reader.take(Math.min(wanted, maxBytes, reader.length)), isFramed }
 }
 
+/** RFC 9112 section 7.1: a size in hexadecimal digits and nothing else, then perhaps extensions. */
+const CHUNK_SIZE = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/
+
 async function readChunks(reader: SocketReader, maxBytes: number): Promise<RawBody> {
   const chunks: Buffer[] = []
   let total = 0
   for (;;) {
-    const size = Number.parseInt((await reader.line(maxBytes)) ?? '', 16)
-    if (!(size >= 0)) throw new ProxyError("the proxy's answer is badly chunked")
+    const line = await reader.line(maxBytes)
+    const size = Number.parseInt(CHUNK_SIZE.exec(line ?? '')?.[1] ?? '', 16)
+    if (Number.isNaN(size)) throw new ProxyError("the proxy's answer is badly chunked")
     total += size
     if (total > maxBytes) return { bytes: Buffer.concat(chunks), isFramed: false }
     if (size === 0) {
-      while (await reader.line(maxBytes)) continue
-      return { bytes: Buffer.concat(chunks), isFramed: true }
+      const isWhole = await skipTrailers(reader, maxBytes)
+      return { bytes: Buffer.concat(chunks), isFramed: isWhole }
     }
-    while (reader.length < size + 2) if (!(await reader.more())) throw new ProxyError("the proxy's answer broke off")
-    chunks.push(reader.take(size))
-    reader.take(2)
+    const chunk = await reader.bytes(size)
+    const lineBreak = chunk === null ? null : await reader.bytes(2)
+    if (chunk === null || lineBreak === null) throw new ProxyError("the proxy's answer broke off")
+    if (lineBreak.toString('latin1') !== '\r\n') throw new ProxyError("the proxy's answer is badly chunked")
+    chunks.push(chunk)
   }
+}
+
+/** @returns whether the empty line that ends them came. */
+async function skipTrailers(reader: SocketReader, maxBytes: number): Promise<boolean> {
+  let skipped = 0
+  for (let line = await reader.line(maxBytes); line !== ''; line = await reader.line(maxBytes)) {
+    if (line === null) return false
+    skipped += line.length
+    if (skipped > maxBytes)
+      throw new LimitExceededError(`the proxy's answer has trailers longer than ${maxBytes} bytes`)
+  }
+  return true
 }
