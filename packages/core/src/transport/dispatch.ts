@@ -186,6 +186,7 @@ class Leg implements ByteSource, Stallable {
       this.#expectsEmpty = true
       this.#link.guard?.expectNoBody()
     }
+    if (this.#request.body !== null) this.#link.guard?.answersBody()
     this.#readTimer.start(now)
     const headers = Headers.fromRaw(rawHeaders)
     const response = new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this })

@@ -24,6 +24,8 @@ export interface ParserGuard {
   expectNoBody(): void
   /** Caps the head of the next response, in bytes. */
   limitHead(maxBytes: number): void
+  /** Says that the response answers a request with a body, of which the server may have left something unread. */
+  answersBody(): void
 }
 
 /**
@@ -43,11 +45,14 @@ export function guardParser(socket: Socket): ParserGuard {
   const parser = parserOf(socket)
   const onHeadersComplete = parser.onHeadersComplete.bind(parser)
   const finish = parser.finish.bind(parser)
-  parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) =>
-    onHeadersComplete(statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
+  let tellsResets = true
+  parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) => {
+    tellsResets = true
+    return onHeadersComplete(statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
+  }
   parser.finish = () => {
     if (parser.paused) return new Error('the connection closed before the body was read')
-    return socket.errored ?? finish()
+    return socket.errored ?? (tellsResets && wasReset(socket) ? connectionReset() : finish())
   }
   guardStatusLine(parser)
   guardErrors(parser)
@@ -68,14 +73,38 @@ export function guardParser(socket: Socket): ParserGuard {
     passOn()
   })
   return {
-    resumed: passOn,
+    resumed() {
+      // Long after its end, a connection may be reset because it is read: the other side has forgotten it.
+      tellsResets = false
+      passOn()
+    },
     expectNoBody() {
       parser.contentLength = ''
     },
     limitHead(maxBytes) {
       parser.headersMaxSize = maxBytes
     },
+    answersBody() {
+      // Who ends a connection properly, but has not read all that was sent, resets it after its end.
+      tellsResets = false
+    },
   }
+}
+
+/**
+ * Whether a connection that has ended was reset and not finished.
+ *
+ * libuv reports the end of the stream, and no error, where data and the reset are there at once (it reads less than it has room for and sees POLLHUP).
+ * The system knows: a connection that was reset has no other side any more, one that is half closed has. Where the handle cannot say, it was not reset.
+ * Only to be asked right at the end of a connection that had no reason to be reset after it.
+ */
+function wasReset(socket: Socket): boolean {
+  const { _handle: handle } = socket as { _handle?: { getpeername?(out: object): number | undefined } | null }
+  return (handle?.getpeername?.({}) ?? 0) < 0
+}
+
+function connectionReset(): NodeJS.ErrnoException {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' })
 }
 
 function guardStatusLine(parser: UndiciParser): void {

@@ -26,6 +26,15 @@ export const CONNECTION_FAULTS: readonly Fault[] = [
     buffered: brokenBody(/ECONNRESET/),
   },
   {
+    // Data and reset are there at once: libuv tells of an end and of no error.
+    name: 'rst-with-body-close',
+    serve: (socket) => {
+      socket.write(`${STATUS}Connection: close\r\n\r\nseven b`)
+      socket.resetAndDestroy()
+    },
+    buffered: brokenBody(/ECONNRESET/),
+  },
+  {
     name: 'fin-mid-body-close',
     writes: `${STATUS}Connection: close\r\n\r\nok`,
     next: 'end',
