@@ -1,9 +1,8 @@
-// The servers of the soak, in a thread of their own: what they hold does not count as the client's.
-import { parentPort, workerData } from 'node:worker_threads'
+// The servers of the soak, in a process of their own: what they hold does not count as the client's.
 import { TestProxy, TestServer, TestSocksProxy } from '@entreat/testkit'
 import { seededRandom, startFaultyRelay } from './faulty-relay.mjs'
 
-const random = seededRandom(workerData.seed)
+const random = seededRandom(Number(process.argv[2]))
 const handler = (request, response) => {
   // Whoever reads it knows whose answer it is.
   const mark = request.headers['x-whose']
@@ -25,7 +24,8 @@ const forgetting = setInterval(() => {
   socks.requests.length = 0
 }, 1000)
 
-parentPort.on('message', (message) => {
+process.once('disconnect', () => process.exit(0))
+process.on('message', (message) => {
   if (message === 'stop') {
     clearInterval(forgetting)
     process.exit(0)
@@ -34,9 +34,9 @@ parentPort.on('message', (message) => {
   for (const { counts } of Object.values(relays))
     for (const [fate, count] of Object.entries(counts)) fates[fate] = (fates[fate] ?? 0) + count
   const open = Object.values(relays).reduce((sum, { openCount }) => sum + openCount(), 0)
-  parentPort.postMessage({ fates, open })
+  process.send({ fates, open })
 })
-parentPort.postMessage({
+process.send({
   http: `http://127.0.0.1:${relays.http.port}`,
   https: `https://localhost:${relays.https.port}`,
   proxy: `http://127.0.0.1:${relays.proxy.port}`,

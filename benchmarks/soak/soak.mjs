@@ -1,7 +1,8 @@
 // The soak: workers that call through relays which delay, cut, reset and garble, for as long as they are told.
+import { fork } from 'node:child_process'
 import { getEventListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import { RequestException, Session } from '@entreat/core'
 import { ABORTED, calls } from './calls.mjs'
 import { seededRandom } from './faulty-relay.mjs'
@@ -27,17 +28,17 @@ const HANGS_AFTER_MS = 30_000
 const HEAP_TOLERANCE = 6 * 1024 * 1024
 
 async function startServers(seed) {
-  const worker = new Worker(new URL('servers.mjs', import.meta.url), { workerData: { seed } })
-  const next = () => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+  const servers = fork(fileURLToPath(new URL('servers.mjs', import.meta.url)), [String(seed)], { execArgv: [] })
+  const next = () => new Promise((resolve, reject) => servers.once('message', resolve).once('error', reject))
   const urls = await next()
   const ask = async () => {
     const answer = next()
-    worker.postMessage('state')
+    servers.send('state')
     return answer
   }
   const stop = async () => {
-    const gone = new Promise((resolve) => worker.once('exit', resolve))
-    worker.postMessage('stop')
+    const gone = new Promise((resolve) => servers.once('exit', resolve))
+    servers.send('stop')
     await gone
   }
   return { urls, ask, stop }

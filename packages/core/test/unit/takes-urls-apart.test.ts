@@ -23,6 +23,9 @@ function expectSendable({ href, host, pathUrl, port }: ReturnType<typeof parseUr
   expect(href).not.toMatch(/[^!-~]/)
 }
 
+/** Long enough to show what grows faster than the text, where each character costs an escape. */
+const LENGTH = 100_000
+
 describe('parseUrl', () => {
   it('gives what can be sent, or an error of the library', () => {
     fc.assert(
@@ -60,8 +63,9 @@ describe('parseUrl', () => {
     )
   })
 
-  it.each(Object.entries(FAMILIES))('takes linear time on 1 MB of %s', (_name, text) => {
-    for (const start of ['http://', 'http://h/']) expectFast(() => attempt(() => parseUrl(start + text)))
+  it.each(Object.entries(FAMILIES))('takes linear time on much of %s', (_name, text) => {
+    for (const start of ['http://', 'http://h/'])
+      expectFast(() => attempt(() => parseUrl(start + text.slice(0, LENGTH))))
   })
 })
 
@@ -93,8 +97,8 @@ describe('resolveUrl', () => {
     )
   })
 
-  it.each(Object.entries(FAMILIES))('takes linear time on 1 MB of %s', (_name, text) => {
-    for (const start of ['', '//']) expectFast(() => attempt(() => resolveUrl(start + text, base)))
+  it.each(Object.entries(FAMILIES))('takes linear time on much of %s', (_name, text) => {
+    for (const start of ['', '//']) expectFast(() => attempt(() => resolveUrl(start + text.slice(0, LENGTH), base)))
   })
 })
 
@@ -126,10 +130,15 @@ describe('encoded parameters', () => {
   })
 
   it('given as text hold nothing that ends a request line', () => {
-    fc.assert(fc.property(hostile, (given) => expect(encodeParams(given)).toMatch(/^[!-~]*$/)))
+    fc.assert(
+      fc.property(hostile, (given) => {
+        expect(encodeParams(given)).toMatch(/^[!-~]*$/)
+      }),
+    )
   })
 
-  it.each(Object.entries(FAMILIES))('take linear time for 1 MB of %s', (_name, given) => {
+  it.each(Object.entries(FAMILIES))('take linear time for much of %s', (_name, text) => {
+    const given = text.slice(0, LENGTH)
     expectFast(() => encodeParams(given))
     expectFast(() => encodeParams([[given, given]]))
   })

@@ -92,6 +92,7 @@ beforeAll(async () => {
     const framing = FRAMINGS[name]
     if (framing === undefined) return reply('fine')
     send(socket, framing, ending as Ending, Number(at))
+    return undefined
   })
   session = new Session({ trustEnv: false, timeout: 15_000, limits: { connectionsPerOrigin: 32 } })
 })

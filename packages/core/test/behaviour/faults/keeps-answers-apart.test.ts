@@ -68,6 +68,7 @@ describe('a connection that is used again at once', () => {
       socket.write(ENDINGS['a length'])
       // In the same turn, so that it has arrived when the next request is made.
       socket.write(bytes)
+      return undefined
     })
     await session.get(raw.url)
     const answers = await Promise.all([session.post(raw.url, { data: 'x' }), session.get(raw.url)])

@@ -50,6 +50,7 @@ function hostileServer(fault: Fault): Promise<RawServer> {
     ({ head, socket }) => {
       if (head.includes('/fine')) return reply('fine')
       if (!isEarly) misbehave(fault, socket)
+      return undefined
     },
     { onHead: (head, socket) => void (isEarly && !head.includes('/fine') && misbehave(fault, socket)) },
   )
