@@ -159,8 +159,9 @@ describe('the head of a request', () => {
 describe('Set-Cookie', () => {
   const url = 'https://host.test/path/'
   /** What the exchange does with a response; no public name. */
-  const receive = (jar: CookieJar, line: string): void =>
-    void (jar as unknown as { receive(lines: readonly string[], url: string): void }).receive([line], url)
+  const receive = (jar: CookieJar, line: string): void => {
+    ;(jar as unknown as { receive(lines: readonly string[], url: string): void }).receive([line], url)
+  }
 
   it('that can be sent is sent back', () => {
     const token = fc.stringMatching(/^[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,20}$/)

@@ -23,7 +23,7 @@ export interface Refused {
 }
 
 /** A body without end, of which a streaming reader may take what it likes. */
-export interface Endless {
+interface Endless {
   readonly endless: true
 }
 
