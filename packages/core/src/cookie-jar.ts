@@ -38,6 +38,8 @@ const COOKIE_NAME = /^[^\x00-\x1f\x7f;=]*$/
 const COOKIE_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f;]*$/
 /** RFC 6265bis section 5.6: a cookie with neither name nor value is ignored. */
 const NAMELESS_AND_EMPTY = /^[ \t]*=?[ \t]*(?:;|$)/
+/** RFC 6265bis section 5.6: a cookie whose name and value are longer than this together is ignored. */
+const MOST_COOKIE_BYTES = 4096
 
 /**
  * Cookies, stored and chosen by tough-cookie (RFC 6265bis, public suffixes refused), with the short calls of a dictionary.
@@ -224,7 +226,7 @@ export class CookieJar implements Iterable<Cookie> {
 
   /** @internal Stores Set-Cookie lines received from a URL. Lines that RFC 6265bis refuses are ignored. */
   receive(received: readonly string[], url: string): void | Promise<void> {
-    const lines = received.filter((line) => !NAMELESS_AND_EMPTY.test(line))
+    const lines = received.filter((line) => !NAMELESS_AND_EMPTY.test(line) && !isTooLong(line))
     return guarded(() => {
       if (!this.tough.store.synchronous) return this.#receiveLater(lines, url)
       for (const line of lines) this.tough.setCookieSync(line, url, { ignoreError: true })
@@ -253,6 +255,13 @@ export class CookieJar implements Iterable<Cookie> {
   #show(): string {
     return `CookieJar { ${this.tough.store.synchronous ? `${this.size} cookies` : 'asynchronous store'} }`
   }
+}
+
+/** A header line is text of bytes; the equals sign is no part of the sum. */
+function isTooLong(line: string): boolean {
+  if (line.length <= MOST_COOKIE_BYTES) return false
+  const end = line.indexOf(';')
+  return (end === -1 ? line.length : end) > MOST_COOKIE_BYTES + 1
 }
 
 /** What a store throws or rejects with becomes a CookieStoreError. */

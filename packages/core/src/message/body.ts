@@ -191,10 +191,11 @@ class BodyIterator implements AsyncIterableIterator<Uint8Array> {
 
   async #open(): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
     const stream = await this.#openStream()
+    if (!isStream(stream) && !Array.isArray(stream)) throw notAStream()
     this.#stream = stream
     if (Symbol.asyncIterator in stream) return stream[Symbol.asyncIterator]()
     if (typeof stream === 'object' && Symbol.iterator in stream) return (stream as Iterable<unknown>)[Symbol.iterator]()
-    throw new UsageError('A function that gives a body must return a stream or an iterable')
+    throw notAStream()
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -203,6 +204,10 @@ class BodyIterator implements AsyncIterableIterator<Uint8Array> {
     else await this.#iterator?.return?.()
     return { done: true, value: undefined }
   }
+}
+
+function notAStream(): UsageError {
+  return new UsageError('A function that gives a body must return a stream or an iterable')
 }
 
 async function collect(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {

@@ -164,10 +164,17 @@ export class Headers implements Iterable<[string, string]> {
   /** One `[name, value]` a name, the values of repeated names joined; each Set-Cookie by itself. */
   *entries(): IterableIterator<[string, string]> {
     this.#parse()
+    const joined = new Map<string, string[]>()
+    for (let index = 0; index < this.#names.length; index++) {
+      const values = joined.get(this.#keys[index] as string)
+      if (values === undefined) joined.set(this.#keys[index] as string, [this.#values[index] as string])
+      else values.push(this.#values[index] as string)
+    }
     for (let index = 0; index < this.#names.length; index++) {
       const key = this.#keys[index] as string
       if (key === 'set-cookie') yield [this.#names[index] as string, this.#values[index] as string]
-      else if (this.#keys.indexOf(key) === index) yield [this.#names[index] as string, this.get(key) as string]
+      else if (joined.has(key)) yield [this.#names[index] as string, (joined.get(key) as string[]).join(', ')]
+      joined.delete(key)
     }
   }
 

@@ -4,13 +4,13 @@ import { RequestException, type Response } from '@entreat/core'
 import { seededBlocks } from '../seeded-bytes.ts'
 
 /** How long something that must happen may take, in milliseconds. Only a broken subject takes it. */
-const PATIENCE_MS = 4000
+const PATIENCE_MS = 8000
 
 /**
  * Waits for something that must happen.
  *
  * @param what - goes on from "it did not": "resolve at the head".
- * @param mostMs - how long it may take. Default 4000.
+ * @param mostMs - how long it may take. Default 8000.
  */
 export async function within<T>(promise: Promise<T>, what: string, mostMs: number = PATIENCE_MS): Promise<T> {
   const over = new AbortController()

@@ -2,14 +2,14 @@ import { AssertionError } from 'node:assert'
 import { describeError, within } from './checks.ts'
 
 /** How long one test may take, in milliseconds, whatever waits in it. */
-const MOST_TEST_MS = 15_000
+const MOST_TEST_MS = 18_000
 
 /**
  * The two functions that a suite needs of a test runner, as the runner has them:
  *
  * - vitest: `import { describe, test } from 'vitest'`, then `runner: { describe, test }`
  * - node:test: `import { describe, test } from 'node:test'`, then `runner: { describe, test }`
- * - mocha: `import { describe, it } from 'mocha'`, then `runner: { describe, test: it }`, and a timeout of 10 s (`--timeout 10000`)
+ * - mocha: `import { describe, it } from 'mocha'`, then `runner: { describe, test: it }`, and a timeout of 20 s (`--timeout 20000`)
  */
 export interface SuiteRunner {
   /** Groups tests. `body` is called at once or later, and is synchronous. */

@@ -10,6 +10,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'of a domain __proto__': 'stolen=1; Domain=__proto__; Path=/',
   'of a part of the host': 'stolen=1; Domain=.0.0.1; Path=/',
   'for another path': 'stolen=1; Path=/elsewhere',
+  'of more than 4096 bytes': `stolen=${'x'.repeat(4096)}; Path=/`,
   'that has ended': 'stolen=1; Path=/; Max-Age=0',
   'that ended long ago': 'stolen=1; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
   '__Host- with a domain': '__Host-stolen=1; Secure; Path=/; Domain=localhost',

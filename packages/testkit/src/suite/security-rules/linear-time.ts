@@ -6,6 +6,8 @@ import { wireReply } from '../wire-server.ts'
 import type { Case } from '../suite-runner.ts'
 
 const MEGABYTE = 1_000_000
+/** A tenth of it takes a quadratic parser of URLs long enough. */
+const URL_CHARACTERS = 100_000
 /** Far more than linear work on a busy machine takes, far less than quadratic work does. */
 const MOST_MS = 3000
 
@@ -67,7 +69,12 @@ export function linearTimeCases(): readonly Case<SecurityBench>[] {
       check: (bench: SecurityBench) => readsHeader(bench, name),
     })),
     { rule, sentence: 'ten thousand header lines are read in linear time', needs: ['wire'], check: manyLines },
-    { rule, sentence: 'a megabyte of URL, parameter or userinfo is read in linear time', needs: [], check: longUrls },
+    {
+      rule,
+      sentence: '100,000 characters of URL, parameter or userinfo is read in linear time',
+      needs: [],
+      check: longUrls,
+    },
     { rule, sentence: 'a megabyte of one line, and of many, is split in linear time', needs: [], check: lines },
   ]
 }
@@ -115,15 +122,15 @@ async function manyLines(bench: SecurityBench): Promise<void> {
   const session = bench.session({ limits: { headerBytes: 3 * MEGABYTE } })
   await assertFast('20,000 header lines', async () => {
     const response = await session.get(`${wire.url}/`)
-    for (const name of response.headers.keys()) response.headers.get(name)
+    for (const [name] of response.headers) assert.notEqual(name, '')
   })
 }
 
 async function longUrls(bench: SecurityBench): Promise<void> {
   const session = bench.session()
   for (const unit of ['%', '/', '../', '@', ':', '?', '&', '=', '[', '.', 'a', '%2', '\\', ' ', 'é', '#']) {
-    const text = unit.repeat(MEGABYTE / unit.length)
-    const what = `a megabyte of ${JSON.stringify(unit)} as`
+    const text = unit.repeat(URL_CHARACTERS / unit.length)
+    const what = `${URL_CHARACTERS} characters of ${JSON.stringify(unit)} as`
     // Most of them are refused, or answered by the server's own limit; none may take long to judge.
     await assertFast(`${what} path`, async () => session.getAdapter(`${bench.origin}/${text}`))
     await assertFast(`${what} host`, async () => session.getAdapter(`http://${text}/`))

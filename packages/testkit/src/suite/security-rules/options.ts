@@ -133,9 +133,10 @@ async function unguessable(bench: SecurityBench): Promise<void> {
   const seen = new Set<string>()
   try {
     Math.random = () => 0.5
-    const session = bench.session({ auth: new DigestAuth('user', 'password') })
+    const session = bench.session()
     for (let sent = 0; sent < 3; sent++) {
-      await session.post(`${bench.origin}/digest-auth/auth/user/password`, { files: { own: 'content' } })
+      const auth = new DigestAuth('user', 'password')
+      await session.post(`${bench.origin}/digest-auth/auth/user/password`, { auth, files: { own: 'content' } })
       const request = bench.server.requests.at(-1)
       const boundary = /boundary=(\S+)/.exec(request?.header('content-type') ?? '')?.[1]
       const cnonce = /cnonce="([^"]+)"/.exec(request?.header('authorization') ?? '')?.[1]
