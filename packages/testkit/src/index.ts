@@ -47,6 +47,7 @@ export type {
   Place,
   ProxyPlace,
   SeenRequest,
+  StalePlace,
   StatusPlace,
   TlsPlace,
   UploadPlace,

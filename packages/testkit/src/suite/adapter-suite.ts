@@ -4,6 +4,7 @@ import { closingCases } from './adapter-rules/closing.ts'
 import { concurrencyCases } from './adapter-rules/concurrency.ts'
 import { connectionCases } from './adapter-rules/connections.ts'
 import { failureCases } from './adapter-rules/failures.ts'
+import { hookCases } from './adapter-rules/hooks.ts'
 import { nothingMoreCases } from './adapter-rules/nothing-more.ts'
 import { responseBodyCases } from './adapter-rules/response-bodies.ts'
 import { securityCases } from './adapter-rules/security.ts'
@@ -52,6 +53,7 @@ export function adapterSuite({ name, create, capabilities = {}, runner, target }
       ...failureCases(),
       ...closingCases(),
       ...connectionCases(),
+      ...hookCases(),
     ],
   })
 }
