@@ -3,6 +3,7 @@ import { AuthBench } from './auth-bench.ts'
 import { bindingCases } from './auth-rules/binding.ts'
 import { bodyCases } from './auth-rules/bodies.ts'
 import { flowCases } from './auth-rules/flow.ts'
+import { memberCases } from './auth-rules/members.ts'
 import { proxyCases } from './auth-rules/proxies.ts'
 import { scopeCases } from './auth-rules/scope.ts'
 import { secretCases } from './auth-rules/secrets.ts'
@@ -36,8 +37,9 @@ export function authSuite({ name, create, capabilities = {}, runner, target, sec
     title: name,
     kind: 'scheme',
     capabilities: { ...capabilities },
-    open: () => AuthBench.open({ create, target, secrets }),
+    open: () => AuthBench.open({ create, target, secrets, isBound: capabilities.connectionBound === true }),
     cases: [
+      ...memberCases(),
       ...scopeCases(),
       ...flowCases(),
       ...bodyCases(),
