@@ -24,6 +24,8 @@ export interface AdapterSuiteOptions {
   /** What the adapter can do. Default: nothing but what every adapter must. */
   readonly capabilities?: AdapterCapabilities
   readonly runner: SuiteRunner
+  /** How long something that must happen may take before a test fails, in milliseconds. Default 8000; a slow machine may need more. */
+  readonly patienceMs?: number
   /** The world to test in; called once a test, so that it may use what the runner's own hooks have started. */
   readonly target: () => AdapterTarget | Promise<AdapterTarget>
 }
@@ -34,8 +36,10 @@ export interface AdapterSuiteOptions {
  * A failure names the adapter's class and the rule: "FileAdapter breaks rule 4.2.2: it changed the request's headers". A rule is left out only
  * because a capability is not declared, and the runner is told which.
  */
-export function adapterSuite({ name, create, capabilities = {}, runner, target }: AdapterSuiteOptions): void {
+export function adapterSuite(options: AdapterSuiteOptions): void {
+  const { name, create, capabilities = {}, runner, target, patienceMs } = options
   runCases({
+    patienceMs,
     runner,
     title: name,
     kind: 'adapter',

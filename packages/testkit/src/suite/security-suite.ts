@@ -32,6 +32,8 @@ export interface SecuritySuiteOptions {
   /** Heading of the tests. */
   readonly name: string
   readonly runner: SuiteRunner
+  /** How long something that must happen may take before a test fails, in milliseconds. Default 8000; a slow machine may need more. */
+  readonly patienceMs?: number
   /** Makes the adapter that carries http and https under a Session; called once a test, which closes it. Default: a new HTTPAdapter. */
   readonly create?: () => TransportAdapter | Promise<TransportAdapter>
   /** What the adapter can do. Default: nothing but carry requests. */
@@ -50,9 +52,10 @@ export interface SecuritySuiteOptions {
  * other test may run in the same process meanwhile.
  */
 export function securitySuite(options: SecuritySuiteOptions): void {
-  const { name, runner, capabilities = {}, secure: isSecure = false } = options
+  const { name, runner, capabilities = {}, secure: isSecure = false, patienceMs } = options
   const { create = () => new HTTPAdapter(), startServer = (given) => TestServer.start(given) } = options
   runCases({
+    patienceMs,
     runner,
     title: name,
     kind: 'adapter',
