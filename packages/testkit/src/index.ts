@@ -7,6 +7,7 @@ export {
   type RecordedInteraction,
 } from './adapters/cassette.ts'
 export type { CassetteRedactionOptions } from './adapters/cassette-redaction.ts'
+export { PeerAdapter, PeerBody, PeerCall } from './adapters/peer-adapter.ts'
 export { RecordingAdapter, type RecordingOptions } from './adapters/recording-adapter.ts'
 export { ReplayAdapter, type ReplayOptions } from './adapters/replay-adapter.ts'
 export {

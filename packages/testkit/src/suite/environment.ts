@@ -1,7 +1,12 @@
 /** What a Session's `trustEnv` reads, whatever its value now. */
 const READ = [
   ...['http', 'https', 'ftp', 'all', 'no'].flatMap((scheme) => [`${scheme}_proxy`, `${scheme}_proxy`.toUpperCase()]),
-  ...['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'NETRC', 'REQUEST_METHOD', 'NODE_USE_ENV_PROXY'],
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'SSL_CERT_FILE',
+  'NETRC',
+  'REQUEST_METHOD',
+  'NODE_USE_ENV_PROXY',
 ]
 
 /**

@@ -314,7 +314,7 @@ async function ownTarget(): Promise<AdapterTarget> {
 function suiteOf(adapter: new () => TransportAdapter, can: AdapterCapabilities = capabilities): RecordingRunner {
   const runner = new RecordingRunner()
   const create = (): TransportAdapter => new adapter()
-  adapterSuite({ name: adapter.name, create, capabilities: can, runner, target: ownTarget, patienceMs: 2500 })
+  adapterSuite({ name: adapter.name, create, capabilities: can, runner, target: ownTarget, patienceMs: 4000 })
   return runner
 }
 

@@ -34,7 +34,9 @@ async function accepted(bench: AuthBench): Promise<void> {
 }
 
 async function ownCopy(bench: AuthBench): Promise<void> {
-  const request = await new Request('GET', bench.url, { auth: bench.scheme, headers: { 'X-Suite': 'kept' } }).prepare()
+  const headers = { 'X-Suite': 'kept' }
+  const hooks = { response: () => {} }
+  const request = await new Request('GET', bench.url, { auth: bench.scheme, headers, hooks }).prepare()
   const before = takeSnapshot(request)
   const session = bench.session()
   for (const what of ['a request', 'the same request again']) {

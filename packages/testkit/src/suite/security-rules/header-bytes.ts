@@ -36,7 +36,7 @@ const PLACES: Readonly<Record<string, Give>> = {
     session.get(url, { auth: (request) => request.headers.set('X-Signature', text) }),
   'the method, by a hook': edited((request, text) => void (request.method = `GET${text}`)),
   'the URL, by a hook': edited((request, text) => void (request.url += `/${text}`)),
-  'a header, by a hook': edited((request, text) => void request.headers.set('X-Hook', text)),
+  'a header, by a hook': edited((request, text) => request.headers.set('X-Hook', text)),
   'a form field': (session, url, text) => session.post(url, { data: { [text]: text } }),
   'the name of a part': (session, url, text) => session.post(url, { files: { [text]: 'content' } }),
   'the filename of a part': (session, url, text) => session.post(url, { files: { own: [text, 'content'] } }),
