@@ -8,6 +8,7 @@ export { serverEndPoint } from './auth/channel-bindings.ts'
 export { DigestAuth } from './auth/digest.ts'
 export { isLoopbackHost, OriginScope, type OriginScopeOptions } from './auth/origin-scope.ts'
 export { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
+export type { Clock } from './clock.ts'
 export type { CookieFormat, SaveCookiesOptions } from './cookie-file.ts'
 export {
   CookieJar,
