@@ -110,12 +110,7 @@ function retryReason(retry: Retry, request: PreparedRequest, { response, error }
 }
 
 /** Milliseconds to wait, or `null` if the server asks for longer than we are willing. */
-function waitBefore(
-  retry: Retry,
-  attempt: number,
-  response: Response | undefined,
-  clock: Clock,
-): number | null {
+function waitBefore(retry: Retry, attempt: number, response: Response | undefined, clock: Clock): number | null {
   const header = retry.respectRetryAfter ? response?.headers.get('retry-after') : null
   const asked = header ? parseRetryAfter(header, clock.now()) : null
   if (asked === null) return retry.backoff(attempt)

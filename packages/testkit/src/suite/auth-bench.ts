@@ -14,6 +14,7 @@ const ODD_CHALLENGE = '/odd-challenge'
 /** What a bench is made of. */
 interface AuthWorld {
   readonly create: () => AuthInit | Promise<AuthInit>
+  readonly createWith: ((username: string, password: string) => AuthInit | Promise<AuthInit>) | undefined
   readonly target: AuthTarget
   readonly secrets: readonly string[]
   readonly isBound: boolean
@@ -31,6 +32,8 @@ export class AuthBench implements AsyncDisposable {
   readonly server: TestServer
   /** Another origin, which must not see any. */
   readonly stranger: TestServer
+  readonly #createWith: AuthWorld['createWith']
+  #sharedSession: Session | null = null
   readonly #opened: { close(): Promise<void> }[] = []
 
   private constructor(scheme: AuthBase, world: AuthWorld, server: TestServer, stranger: TestServer) {
@@ -38,6 +41,7 @@ export class AuthBench implements AsyncDisposable {
     this.target = world.target
     this.secrets = world.secrets
     this.isBound = world.isBound
+    this.#createWith = world.createWith
     this.server = server
     this.stranger = stranger
     this.#opened.push(server, stranger)
@@ -56,6 +60,17 @@ export class AuthBench implements AsyncDisposable {
 
   get subject(): string {
     return this.scheme.constructor.name
+  }
+
+  /** One Session for the whole test, with no scheme of its own. */
+  get sharedSession(): Session {
+    return (this.#sharedSession ??= this.session())
+  }
+
+  /** The scheme with other credentials. */
+  createWith(username: string, password: string): AuthInit | Promise<AuthInit> {
+    assert.ok(this.#createWith !== undefined, 'the suite has no createWith()')
+    return this.#createWith(username, password)
   }
 
   /** Where credentials are asked for. */
