@@ -38,7 +38,7 @@ export class Headers implements Iterable<[string, string]> {
   #names: string[] = []
   #keys: string[] = []
   #values: string[] = []
-  #raw: readonly Uint8Array[] | null = null
+  #raw: readonly (Uint8Array | string)[] | null = null
   /** @internal Counts changes, so that what was derived from these headers can tell that it is stale. */
   version = 0
 
@@ -51,7 +51,7 @@ export class Headers implements Iterable<[string, string]> {
   }
 
   /** @internal Alternating names and values as they were received. They are parsed when first looked at. */
-  static fromRaw(raw: readonly Uint8Array[]): Headers {
+  static fromRaw(raw: readonly (Uint8Array | string)[]): Headers {
     const headers = new Headers()
     headers.#raw = raw
     return headers
@@ -62,10 +62,10 @@ export class Headers implements Iterable<[string, string]> {
     if (raw === null) return
     this.#raw = null
     for (let index = 0; index + 1 < raw.length; index += 2) {
-      const name = latin1(raw[index] as Uint8Array)
+      const name = latin1(raw[index] as Uint8Array | string)
       this.#names.push(name)
       this.#keys.push(name.toLowerCase())
-      this.#values.push(latin1(raw[index + 1] as Uint8Array))
+      this.#values.push(latin1(raw[index + 1] as Uint8Array | string))
     }
   }
 
@@ -241,7 +241,8 @@ function shown(name: string, value: string): string {
   return SECRET.has(name.toLowerCase()) ? '***' : value
 }
 
-function latin1(bytes: Uint8Array): string {
+function latin1(bytes: Uint8Array | string): string {
+  if (typeof bytes === 'string') return bytes
   return Buffer.isBuffer(bytes) ? bytes.toString('latin1') : Buffer.from(bytes).toString('latin1')
 }
 

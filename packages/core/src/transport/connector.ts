@@ -68,6 +68,14 @@ export function openTcp(address: Address, options: SocketOptions, { signal, open
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 
+/** How TLS is laid over a socket. */
+export interface TlsOptions extends SocketOptions {
+  /** Whose certificate it is. Default `'origin'`. */
+  readonly peer?: 'origin' | 'proxy'
+  /** What to offer by ALPN (RFC 7301), best first. Default HTTP/1.1 alone. */
+  readonly protocols?: string[]
+}
+
 /**
  * Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header.
  *
@@ -77,12 +85,12 @@ export function openTls(
   socket: Socket,
   host: string,
   settings: TlsSettings,
-  options: SocketOptions & { readonly peer?: 'origin' | 'proxy' },
+  options: TlsOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
   const name = options.servername ?? host
   const { session: _never, ...given } = options.tls ?? {}
-  const tls: ConnectionOptions = { ...given, ...settings, ALPNProtocols: ['http/1.1'], socket, host: name }
+  const tls: ConnectionOptions = { ...given, ...settings, ALPNProtocols: options.protocols ?? ['http/1.1'], socket, host: name }
   if (isIP(name) === 0) tls.servername = name
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>

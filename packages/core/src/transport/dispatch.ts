@@ -7,7 +7,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
 import type { Marks, Opening } from '../message/timings.ts'
 import { networkError } from './network-error.ts'
-import { OutgoingBody } from './outgoing-body.ts'
+import { OutgoingBody, SLICE_BYTES, slices } from './outgoing-body.ts'
 import type { StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 import { editNextHead, type ParserGuard } from './undici-guard.ts'
@@ -41,12 +41,6 @@ export interface Link {
 /** Pieces held for a slow reader before the connection is paused. */
 const HIGH_WATER_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
-/** A body from memory goes out in slices of this size where `timeout.write` watches it. */
-const SLICE_BYTES = 64 * 1024
-
-async function* slices(content: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = 0; at < content.length; at += SLICE_BYTES) yield content.subarray(at, at + SLICE_BYTES)
-}
 
 /**
  * Sends a request down a link and gives its response once the head is there.

@@ -19,16 +19,18 @@ const runner = { describe, test }
 const create = (): HTTPAdapter => new HTTPAdapter()
 
 let server: TestServer
+let http2Server: TestServer
 let proxy: TestProxy
 
 beforeAll(async () => {
   server = await TestServer.start()
+  http2Server = await TestServer.start({ http2: true })
   proxy = await TestProxy.start()
 })
 
 afterAll(async () => {
   await proxy.close()
-  await server.close()
+  await Promise.all([server.close(), http2Server.close()])
 })
 
 const worlds = [
@@ -41,4 +43,15 @@ const worlds = [
 for (const { name, options } of worlds) {
   const target = (): ReturnType<typeof httpTarget> => httpTarget(server, { proxy, ...options })
   adapterSuite({ name, create, capabilities, runner, target })
+}
+
+const http2Worlds = [
+  { name: 'HTTPAdapter over HTTP/2', server: () => http2Server, options: { secure: true } },
+  { name: 'HTTPAdapter over HTTP/2 through a proxy', server: () => http2Server, options: { secure: true, throughProxy: true } },
+  { name: 'HTTPAdapter that offers HTTP/2 to HTTP/1.1 alone', server: () => server, options: { secure: true } },
+]
+
+for (const { name, server: world, options } of http2Worlds) {
+  const target = (): ReturnType<typeof httpTarget> => httpTarget(world(), { proxy, ...options })
+  adapterSuite({ name, create: () => new HTTPAdapter({ http2: true }), capabilities, runner, target })
 }

@@ -13,7 +13,7 @@ export function connectionRoutes(): readonly TestRoute[] {
     on('GET', '/client-certificate', tellClientCertificate),
     on('GET', '/tls', tellTls),
     onUnread('/never', neverAnswer),
-    onAny('/close', ({ request }) => endConnection(request.socket)),
+    onAny('/close', endConnection),
     onAny('/reset', ({ connection }) => void connection.socket.resetAndDestroy()),
     onAny('/truncated', truncate),
     flakyRoute(),
@@ -67,16 +67,19 @@ async function neverAnswer({ query, readBody }: RouteContext): Promise<void> {
 }
 
 /** `?bytes=` (50) of the 100 that Content-Length promises, or chunks without a last one with `?chunked=true`. */
-function truncate({ query, request, response }: RouteContext): void {
+function truncate(context: RouteContext): void {
+  const { query, response } = context
   const headers = query.get('chunked') === 'true' ? {} : { 'Content-Length': 100 }
   const bytes = Math.min(99, parseCount(query.get('bytes'), 50))
   response.writeHead(200, { 'Content-Type': 'application/octet-stream', ...headers })
   response.flushHeaders()
-  response.write(Buffer.alloc(bytes, '*'), () => endConnection(request.socket))
+  response.write(Buffer.alloc(bytes, '*'), () => endConnection(context))
 }
 
 /** FIN, after TLS's close_notify if there is TLS; then nothing more is read. */
-function endConnection(socket: RouteContext['request']['socket']): void {
+function endConnection({ request, connection }: RouteContext): void {
+  // Over HTTP/2 the request has no socket of its own.
+  const socket = request.httpVersionMajor === 2 ? connection.socket : request.socket
   socket.end(() => socket.destroy())
 }
 
