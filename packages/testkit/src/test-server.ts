@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type ServerOptions } from 'node:http'
 import { createSecureServer as createHttp2Server, type Http2SecureServer } from 'node:http2'
 import { createServer as createTlsServer, type Server as HttpsServer, type ServerOptions as TlsServerOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import type { SecureVersion } from 'node:tls'
 import { type ServerCertificateKind, type TestCertificates, testCertificates } from './certificates.ts'
 import { ConnectionLog } from './connection-log.ts'
@@ -67,7 +68,7 @@ export class TestServer {
     const listener = requestListener({ ...seen, handler: options.handler ?? null })
     const certificates = testCertificates(options.certificate)
     const httpServer = createServer(httpOptions(options), listener)
-    const httpsServer = options.tls === false ? null : secureServer(options, listener)
+    const httpsServer = options.tls === false ? null : secureServer(options, listener, seen.connections)
     const http = await LoopbackListener.start(httpServer, seen.connections)
     const https = httpsServer && (await LoopbackListener.start(httpsServer, seen.connections))
     return new TestServer({ http, https }, certificates, seen)
@@ -122,11 +123,20 @@ export class TestServer {
   }
 }
 
-function secureServer(options: TestServerOptions, listener: RequestListener): HttpsServer | Http2SecureServer {
+function secureServer(
+  options: TestServerOptions,
+  listener: RequestListener,
+  connections: ConnectionLog,
+): HttpsServer | Http2SecureServer {
   if (options.http2 !== true) return createTlsServer(tlsOptions(options), listener)
   // What handlers get over HTTP/2 is Node's compatibility API: the same members, except those of the connection.
   const server = createHttp2Server({ ...tlsOptions(options), allowHTTP1: true }, listener as never)
   server.on('sessionError', () => {}) // a client that leaves
+  server.on('session', (session) => {
+    const connection = connections.find(session.socket as Socket)
+    // Node does not always tell the TCP socket below that it has closed.
+    session.once('close', () => connection?.socket.destroy())
+  })
   return server
 }
 

@@ -19,6 +19,8 @@ const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024
 const STREAMS_AT_FIRST = 100
 /** How long a server that did not answer a request may take to answer a PING. */
 const PING_MS = 5_000
+/** How long a server may take to close its side. */
+const LINGER_MS = 500
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
@@ -40,6 +42,7 @@ export class Http2Connection implements Http2Link {
   #hasSettings = false
   #isRetired = false
   #isSuspect = false
+  #isFinishing = false
   #idleTimer: NodeJS.Timeout | null = null
   #idleSince = 0
   readonly #idleMs: number
@@ -72,7 +75,10 @@ export class Http2Connection implements Http2Link {
       this.retire()
     })
     // Half-open connections are allowed: that the server has said its last is ours to notice.
-    socket.once('end', () => this.#lost())
+    socket.once('end', () => {
+      this.#lost()
+      socket.destroy()
+    })
     socket.once('close', () => {
       this.#lost()
       clearTimeout(this.#idleTimer ?? undefined)
@@ -90,10 +96,19 @@ export class Http2Connection implements Http2Link {
     this.#finish()
   }
 
-  /** A peer that does not close in its turn must not keep the socket. */
+  /**
+   * Ends every stream, says GOAWAY and waits a moment for the server to close too. To tear a connection down while bytes are on their way is a reset,
+   * which loses the GOAWAY, and which Node's own servers may not notice in the middle of a write.
+   */
   #finish(): void {
+    if (this.#isFinishing || this.socket.destroyed) return
+    this.#isFinishing = true
+    this.session.ref()
+    // Closed before it is destroyed, the session leaves the socket to end by itself.
+    this.session.close()
     this.session.destroy()
-    this.socket.destroySoon()
+    const timer = setTimeout(() => this.socket.destroy(), LINGER_MS)
+    this.socket.once('close', () => clearTimeout(timer))
   }
 
   get closed(): boolean {
@@ -107,7 +122,7 @@ export class Http2Connection implements Http2Link {
 
   /** Whether it may soon take more than it does now: its SETTINGS are not there yet, or allow nothing for the time being. */
   get mayTakeMore(): boolean {
-    return !this.closed && (!this.#hasSettings || this.#slots === 0 || this.#isSuspect)
+    return !this.closed && (!this.#hasSettings || this.#slots === 0)
   }
 
   get freshTls13(): boolean {
@@ -181,8 +196,7 @@ export class Http2Connection implements Http2Link {
 
   destroy(cause?: Error): void {
     this.failure ??= cause ?? new ConnectionError('the connection was closed')
-    this.session.destroy()
-    this.socket.destroy()
+    this.#finish()
   }
 }
 

@@ -76,11 +76,10 @@ function truncate(context: RouteContext): void {
   response.write(Buffer.alloc(bytes, '*'), () => endConnection(context))
 }
 
-/** FIN, after TLS's close_notify if there is TLS; then nothing more is read. */
+/** FIN, after TLS's close_notify if there is TLS; then nothing more is read. Over HTTP/2 a FIN alone: a request has no socket of its own there. */
 function endConnection({ request, connection }: RouteContext): void {
-  // Over HTTP/2 the request has no socket of its own.
-  const socket = request.httpVersionMajor === 2 ? connection.socket : request.socket
-  socket.end(() => socket.destroy())
+  if (request.httpVersionMajor === 2) connection.socket.destroy()
+  else request.socket.end(() => request.socket.destroy())
 }
 
 /** The first `:failures` requests for a `:key` get `:code` (default 503), later ones 200; `?retry_after=` is sent along. */
