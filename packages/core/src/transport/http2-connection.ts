@@ -19,6 +19,8 @@ const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024
 const STREAMS_AT_FIRST = 100
 /** How long a server that did not answer a request may take to answer a PING. */
 const PING_MS = 5_000
+/** How long the last frames may take to leave. */
+const FLUSH_MS = 50
 /** How long a server may take to close its side. */
 const LINGER_MS = 500
 const LONGEST_TIMER = 2 ** 31 - 1
@@ -74,13 +76,18 @@ export class Http2Connection implements Http2Link {
       this.lastProcessed = Math.min(this.lastProcessed, lastStreamId)
       this.retire()
     })
-    // Half-open connections are allowed: that the server has said its last is ours to notice.
+    // Half-open connections are allowed: that the server has said its last is ours to notice. What it said before is on its way to the streams, and
+    // arrives there first.
     socket.once('end', () => {
-      this.#lost()
-      socket.destroy()
+      this.#noteLoss()
+      setImmediate(() => {
+        this.#finish()
+        socket.destroy()
+      })
     })
     socket.once('close', () => {
-      this.#lost()
+      this.#noteLoss()
+      session.destroy()
       clearTimeout(this.#idleTimer ?? undefined)
       for (const timer of this.#timers) timer.close()
       this.#owner.onClosed(this)
@@ -88,12 +95,8 @@ export class Http2Connection implements Http2Link {
     this.#becomeIdle()
   }
 
-  #lost(): void {
-    if (this.failure === null) {
-      const closed = new Error('the server closed the connection')
-      this.failure = Object.assign(closed, { code: 'ECONNRESET' })
-    }
-    this.#finish()
+  #noteLoss(): void {
+    this.failure ??= Object.assign(new Error('the server closed the connection'), { code: 'ECONNRESET' })
   }
 
   /**
@@ -107,8 +110,14 @@ export class Http2Connection implements Http2Link {
     // Closed before it is destroyed, the session leaves the socket to end by itself.
     this.session.close()
     this.session.destroy()
-    const timer = setTimeout(() => this.socket.destroy(), LINGER_MS)
-    this.socket.once('close', () => clearTimeout(timer))
+    const { socket } = this
+    // Where the last frames cannot leave, Node does not end the socket.
+    const flushing = setTimeout(() => socket.writableEnded || socket.destroy(), FLUSH_MS)
+    const lingering = setTimeout(() => socket.destroy(), LINGER_MS)
+    socket.once('close', () => {
+      clearTimeout(flushing)
+      clearTimeout(lingering)
+    })
   }
 
   get closed(): boolean {
@@ -127,6 +136,11 @@ export class Http2Connection implements Http2Link {
 
   get freshTls13(): boolean {
     return this.#isTls13 && this.answered === 0
+  }
+
+  /** What is to be expected until its SETTINGS are there: what the server allowed before. */
+  expect(slots: number): void {
+    if (!this.#hasSettings) this.#slots = Math.min(slots, STREAMS_AT_FIRST)
   }
 
   /** Takes a slot, if there is one. Each must be used by one `send()`. */

@@ -155,9 +155,13 @@ export class Pools implements ConnectionOwner {
     pool.attempts.delete(attempt)
     pool.all.add(connection)
     this.#poolOf.set(connection, pool)
-    if (pool.key.mayShare === true) this.#slots.learn(pool.key, connection)
-    if (connection instanceof Http2Connection) pool.shared.push(connection)
-    else this.#giveFirst(pool, connection)
+    if (connection instanceof Http2Connection) {
+      connection.expect(this.#slots.of(pool.key))
+      pool.shared.push(connection)
+    } else {
+      if (pool.key.mayShare === true) this.#slots.learn(pool.key, 1)
+      this.#giveFirst(pool, connection)
+    }
     this.#serve(pool)
   }
 
@@ -224,7 +228,7 @@ export class Pools implements ConnectionOwner {
   onSlots(connection: Http2Connection): void {
     const pool = this.#poolOf.get(connection)
     if (pool === undefined) return
-    this.#slots.learn(pool.key, connection)
+    this.#slots.learn(pool.key, connection.slots)
     if (pool.waiters.length > 0) this.#serve(pool)
     if (connection.active > 0) return
     this.#markUsed(pool)

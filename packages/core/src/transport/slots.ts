@@ -1,6 +1,4 @@
-import { Http2Connection } from './http2-connection.ts'
 import type { PoolKey } from './pool-key.ts'
-import type { PooledConnection } from './waiter.ts'
 
 /** Before anything is known, one connection is opened for all who wait: it may turn out to serve them all. */
 const UNKNOWN = 2 ** 31
@@ -25,8 +23,8 @@ export class Slots {
   }
 
   /** Notes what a connection offers. */
-  learn({ text }: PoolKey, connection: PooledConnection): void {
-    const slots = connection instanceof Http2Connection ? Math.max(1, connection.slots) : 1
+  learn({ text }: PoolKey, offered: number): void {
+    const slots = Math.max(1, offered)
     if (this.#learnt.get(text) === slots) return
     this.#learnt.set(text, slots)
     if (this.#learnt.size > MOST_REMEMBERED) this.#learnt.delete(this.#learnt.keys().next().value as string)

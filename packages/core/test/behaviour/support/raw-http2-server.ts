@@ -128,6 +128,7 @@ export class RawHttp2Server {
 
   #accept(socket: TLSSocket, handler: RawHttp2Handler): void {
     this.#sockets.add(socket)
+    socket.setNoDelay()
     socket.on('error', () => {})
     socket.once('close', () => this.#sockets.delete(socket))
     if (socket.alpnProtocol !== 'h2') return handler.onHttp1?.(socket)
