@@ -52,6 +52,7 @@ export function dispatch(link: Link, request: PreparedRequest, options: Transpor
 }
 
 class Leg implements ByteSource {
+  trailers: Headers | null = null
   readonly #link: Link
   readonly #request: PreparedRequest
   readonly #options: TransportOptions
@@ -202,8 +203,9 @@ class Leg implements ByteSource {
     return false
   }
 
-  onComplete(): void {
+  onComplete(trailers: readonly (Uint8Array | string)[] | null = null): void {
     if (this.#hasFailed) return
+    if (trailers !== null && trailers.length > 0) this.trailers = Headers.fromRaw(trailers)
     this.#ended = true
     this.#marks.end = performance.now()
     this.#outgoing?.stop(new Error('the response is complete'))
