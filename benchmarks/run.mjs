@@ -4,6 +4,7 @@
 //   pnpm bench auth [--rounds 3] [--json file]               Kerberos and NTLM: see auth/run-auth.mjs
 //   pnpm bench toolbelt [--mib 1024] [--urls 10000]          memory of what is streamed: see toolbelt.mjs
 //   pnpm bench ftp [--mebibytes 1024] [--rounds 3]           a large file beside curl and basic-ftp: see ftp.mjs
+//   pnpm bench http2 [--requests 10000] [--rounds 5]         requests that share a connection: see http2.mjs
 //
 // A server in its own process answers 1 KB of JSON. Each client keeps 32 requests in flight over keep-alive connections. Rounds are interleaved and
 // the median is taken, so that whatever else the machine does falls on everybody.
@@ -85,5 +86,6 @@ function runScript(name, args) {
 const [command, ...rest] = process.argv.slice(2)
 if (command === 'auth') process.exitCode = await runAuthBenchmark(rest)
 else if (command === 'toolbelt') process.exitCode = runScript('toolbelt.mjs', rest)
+else if (command === 'http2') process.exitCode = runScript('http2.mjs', rest)
 else if (command === 'ftp') process.exitCode = runScript('ftp.mjs', rest)
 else await runGetBenchmark(process.argv.slice(2))

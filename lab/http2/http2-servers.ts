@@ -47,7 +47,13 @@ export function startNghttpd(
 ): Promise<RealHttp2Server> {
   return persistently(certificate, files, (folder, port) => {
     const own = ['-a', '127.0.0.1', '-d', join(folder, 'files'), ...options]
-    return Promise.resolve([PROGRAMS['nghttp2-server'], ...own, String(port), join(folder, 'key.pem'), join(folder, 'cert.pem')])
+    return Promise.resolve([
+      PROGRAMS['nghttp2-server'],
+      ...own,
+      String(port),
+      join(folder, 'key.pem'),
+      join(folder, 'cert.pem'),
+    ])
   })
 }
 

@@ -1,7 +1,10 @@
 import { createServer, type RequestListener, type ServerOptions } from 'node:http'
 import { createSecureServer as createHttp2Server, type Http2SecureServer } from 'node:http2'
-import { createServer as createTlsServer, type Server as HttpsServer, type ServerOptions as TlsServerOptions } from 'node:https'
-import type { Socket } from 'node:net'
+import {
+  createServer as createTlsServer,
+  type Server as HttpsServer,
+  type ServerOptions as TlsServerOptions,
+} from 'node:https'
 import type { SecureVersion } from 'node:tls'
 import { type ServerCertificateKind, type TestCertificates, testCertificates } from './certificates.ts'
 import { ConnectionLog } from './connection-log.ts'
@@ -133,7 +136,7 @@ function secureServer(
   const server = createHttp2Server({ ...tlsOptions(options), allowHTTP1: true }, listener as never)
   server.on('sessionError', () => {}) // a client that leaves
   server.on('session', (session) => {
-    const connection = connections.find(session.socket as Socket)
+    const connection = connections.find(session.socket)
     // Node does not always tell the TCP socket below that it has closed.
     session.once('close', () => connection?.socket.destroy())
   })

@@ -90,7 +90,13 @@ export function openTls(
 ): Promise<Socket> {
   const name = options.servername ?? host
   const { session: _never, ...given } = options.tls ?? {}
-  const tls: ConnectionOptions = { ...given, ...settings, ALPNProtocols: options.protocols ?? ['http/1.1'], socket, host: name }
+  const tls: ConnectionOptions = {
+    ...given,
+    ...settings,
+    ALPNProtocols: options.protocols ?? ['http/1.1'],
+    socket,
+    host: name,
+  }
   if (isIP(name) === 0) tls.servername = name
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>

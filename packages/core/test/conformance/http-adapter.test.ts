@@ -47,7 +47,11 @@ for (const { name, options } of worlds) {
 
 const http2Worlds = [
   { name: 'HTTPAdapter over HTTP/2', server: () => http2Server, options: { secure: true } },
-  { name: 'HTTPAdapter over HTTP/2 through a proxy', server: () => http2Server, options: { secure: true, throughProxy: true } },
+  {
+    name: 'HTTPAdapter over HTTP/2 through a proxy',
+    server: () => http2Server,
+    options: { secure: true, throughProxy: true },
+  },
   { name: 'HTTPAdapter that offers HTTP/2 to HTTP/1.1 alone', server: () => server, options: { secure: true } },
 ]
 

@@ -112,8 +112,7 @@ describe('nginx', () => {
       index % 3 === 0 ? session.request('DELETE', `${server.url}/protocol`) : session.get(`${server.url}/small.txt`),
     )
     expect(answers.filter(({ statusCode }) => statusCode >= 500)).toEqual([])
-    for (let index = 0; index < 35; index++)
-      expect((await session.get(`${server.url}/protocol`)).text).toBe('HTTP/2.0')
+    for (let index = 0; index < 35; index++) expect((await session.get(`${server.url}/protocol`)).text).toBe('HTTP/2.0')
     expect(sockets).toBeGreaterThanOrEqual(10)
   })
 
@@ -138,7 +137,9 @@ describe('nghttpx in front of HTTP/1.1', () => {
     await using backend = await TestServer.start({ tls: false })
     await using server = await startNghttpx(certificate, Number(new URL(backend.url).port))
     const answers = await times(20, (index) => session.post(`${server.url}/post`, { json: { index } }))
-    expect(answers.map((answer) => answer.json<{ json: { index: number } }>().json.index)).toEqual([...Array(20).keys()])
+    expect(answers.map((answer) => answer.json<{ json: { index: number } }>().json.index)).toEqual([
+      ...Array(20).keys(),
+    ])
     await session.get(`${server.url}/cookies/set/a/1`)
     await session.get(`${server.url}/cookies`, { cookies: { b: '2' } })
     expect(backend.requests.at(-1)?.header('cookie')).toBe('a=1; b=2')

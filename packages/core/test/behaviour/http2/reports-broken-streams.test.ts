@@ -29,7 +29,10 @@ afterEach(() => session.close())
 /** Asks a server that answers every request so. */
 async function ask(onRequest: RawHttp2Handler['onRequest'], more: Partial<RawHttp2Handler> = {}): Promise<unknown> {
   await using server = await RawHttp2Server.start({ ...more, ...(onRequest ? { onRequest } : {}) })
-  const answer = await within(5000, session.get(server.url).catch((error: unknown) => error))
+  const answer = await within(
+    5000,
+    session.get(server.url).catch((error: unknown) => error),
+  )
   await session.close()
   return answer
 }
@@ -86,7 +89,10 @@ describe('no response over HTTP/2', () => {
     'after an interim response': [(c, s) => (c.head(s, { ':status': '103' }), c.reset(s, CODE.internal)), /INTERNAL/],
     'but a status that is none': [(c, s) => c.head(s, { ':status': 'abc' }, { end: true }), /PROTOCOL_ERROR/],
     'but a head without a status': [(c, s) => c.head(s, { server: 'x' }, { end: true }), /PROTOCOL_ERROR/],
-    'but upper-case field names': [(c, s) => c.head(s, { ':status': '200', 'X-Y': '1' }, { end: true }), /PROTOCOL_ERROR/],
+    'but upper-case field names': [
+      (c, s) => c.head(s, { ':status': '200', 'X-Y': '1' }, { end: true }),
+      /PROTOCOL_ERROR/,
+    ],
     'but a pushed one': [
       (c, s) => c.frame(FRAME.pushPromise, END_HEADERS, s, Buffer.concat([u32(2), encodeFields({ ':method': 'GET' })])),
       /rotocol error/i,

@@ -50,7 +50,9 @@ describe('a request head over HTTP/2', () => {
   it('says TE: trailers and nothing else', async () => {
     await session.get(`${server.httpsUrl}/get`, { headers: { TE: 'trailers' } })
     expect(sent()[1]).toEqual(['te', 'trailers'])
-    expect(await failure(session.get(`${server.httpsUrl}/get`, { headers: { TE: 'gzip' } }))).toBeInstanceOf(InvalidHeader)
+    expect(await failure(session.get(`${server.httpsUrl}/get`, { headers: { TE: 'gzip' } }))).toBeInstanceOf(
+      InvalidHeader,
+    )
   })
 
   it('refuses other connection options, and the connection goes on', async () => {
@@ -85,7 +87,9 @@ describe('a request head over HTTP/2', () => {
   })
 
   it('carries bytes beyond ASCII as they are, both ways', async () => {
-    await using raw = await RawHttp2Server.start({ onRequest: (c, s) => c.answer(s, 'ok', { 'x-back': 'gr\xfc\xdfe' }) })
+    await using raw = await RawHttp2Server.start({
+      onRequest: (c, s) => c.answer(s, 'ok', { 'x-back': 'gr\xfc\xdfe' }),
+    })
     const response = await session.get(raw.url, { headers: { 'X-There': 'gr\xfc\xdfe' } })
     expect(response.headers.get('x-back')).toBe('gr\xfc\xdfe')
     await session.get(`${server.httpsUrl}/get`, { headers: { 'X-There': 'gr\xfc\xdfe' } })
@@ -121,7 +125,10 @@ describe('a request head over HTTP/2', () => {
   })
 
   it('is the same object afterwards (rule 4.2.2)', async () => {
-    const request = await new Request('POST', `${server.httpsUrl}/post`, { data: 'x', headers: { Connection: 'close' } }).prepare()
+    const request = await new Request('POST', `${server.httpsUrl}/post`, {
+      data: 'x',
+      headers: { Connection: 'close' },
+    }).prepare()
     const before = [...request.headers.items()]
     await session.send(request)
     expect([...request.headers.items()]).toEqual(before)
@@ -152,7 +159,8 @@ describe('a response head over HTTP/2', () => {
 
   it.each(['204', '304', '200'])('%s without a body', async (status) => {
     await using raw = await RawHttp2Server.start({
-      onRequest: (c, s) => c.head(s, { ':status': status, 'content-length': status === '304' ? '100' : '0' }, { end: true }),
+      onRequest: (c, s) =>
+        c.head(s, { ':status': status, 'content-length': status === '304' ? '100' : '0' }, { end: true }),
     })
     const response = await session.get(raw.url)
     expect([response.statusCode, response.content.length]).toEqual([Number(status), 0])

@@ -251,7 +251,10 @@ describe('over HTTP/2', () => {
     const given = times(10, () => rejection(session.get(raw.url, { signal: controller.signal })))
     const kept = times(10, () => session.get(raw.url))
     setImmediate(() => controller.abort('enough'))
-    expect([await given, (await kept).map(({ text }) => text)]).toEqual([Array(10).fill('enough'), Array(10).fill('ok')])
+    expect([await given, (await kept).map(({ text }) => text)]).toEqual([
+      Array(10).fill('enough'),
+      Array(10).fill('ok'),
+    ])
   })
 
   it('the option is a boolean, and not for dispatchers', () => {

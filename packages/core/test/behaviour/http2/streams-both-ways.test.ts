@@ -155,7 +155,9 @@ describe('a download over HTTP/2', () => {
   })
 
   it('beyond limits.decodedBytes is reset', async () => {
-    const error = await failure(session.get(`${server.httpsUrl}/download/${5 * MIB}`, { limits: { decodedBytes: MIB } }))
+    const error = await failure(
+      session.get(`${server.httpsUrl}/download/${5 * MIB}`, { limits: { decodedBytes: MIB } }),
+    )
     expect(error.code).toBe('ERR_LIMIT_EXCEEDED')
     await session.get(`${server.httpsUrl}/get`)
     expect(server.connectionCount).toBe(1)
@@ -213,7 +215,9 @@ it('a thousand requests at once, some of them given up, all settle', async () =>
     const controller = new AbortController()
     if (index % 7 === 0) setTimeout(() => controller.abort('enough'), index % 50)
     const sent = session.get(`${server.httpsUrl}/download/${(index % 10) * 1000}`, { signal: controller.signal })
-    return sent.then(({ content }) => content.length === (index % 10) * 1000).catch((reason: unknown) => reason === 'enough')
+    return sent
+      .then(({ content }) => content.length === (index % 10) * 1000)
+      .catch((reason: unknown) => reason === 'enough')
   })
   expect(outcomes.every(Boolean)).toBe(true)
   expect(server.connectionCount).toBeLessThanOrEqual(10)

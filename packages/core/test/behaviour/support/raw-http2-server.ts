@@ -165,7 +165,8 @@ function readFrames(connection: RawHttp2Connection, handler: RawHttp2Handler): v
       begun = true
       bytes = bytes.subarray(PREFACE_BYTES)
     }
-    while (begun && bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
+    if (!begun) return
+    while (bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
       const end = 9 + bytes.readUIntBE(0, 3)
       const [type, flags] = [bytes[3] as number, bytes[4] as number]
       const frame = { type, flags, stream: bytes.readUInt32BE(5), payload: bytes.subarray(9, end) }
