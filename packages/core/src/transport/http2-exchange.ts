@@ -214,14 +214,14 @@ class Http2Exchange implements BodyTap {
     if (this.#isOver || !this.#endSeen || !this.#headSeen) return
     this.#isOver = true
     this.#marks.end = performance.now()
-    this.#letGo(new Error('the response is complete'))
+    this.#letGo()
     this.#body.end()
     // The server does not want the rest of the request.
     if (!stream.writableFinished && !stream.writableEnded) stream.close(constants.NGHTTP2_CANCEL)
   }
 
   #closed(stream: ClientHttp2Stream): void {
-    this.#fail(this.#streamFailure ?? this.#link.failure ?? resetError(stream.rstCode ?? 0))
+    if (!this.#isOver) this.#fail(this.#streamFailure ?? this.#link.failure ?? resetError(stream.rstCode ?? 0))
     this.#drained()
     this.#link.onStreamClosed(this.#readTimer)
   }
@@ -246,10 +246,11 @@ class Http2Exchange implements BodyTap {
 
   // ── the end, good or bad ────────────────────────────────────────────────
 
-  #letGo(reason: unknown): void {
+  #letGo(): void {
     this.#readTimer.stop()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    this.#outgoing?.stop(reason)
+    if (this.#outgoing === null) return
+    this.#outgoing.stop(this.#error ?? new Error('the response is complete'))
     this.#drained()
   }
 
@@ -259,7 +260,7 @@ class Http2Exchange implements BodyTap {
     this.#isOver = true
     const isOurs = asItIs || error === this.#options.signal?.reason
     this.#error = isOurs ? error : this.#told(error)
-    this.#letGo(this.#error)
+    this.#letGo()
     if (this.#headSeen) this.#body.fail(this.#error)
     else this.#reject(this.#error)
     this.#stream?.close(constants.NGHTTP2_CANCEL)
