@@ -1,4 +1,4 @@
-// Requests that share one HTTP/2 connection: a Session beside node:http2 itself and undici's allowH2.
+// Requests that share one HTTP/2 connection: a Session beside node:http2 itself, undici's allowH2 and got.
 //
 //   pnpm bench http2 [--requests 10000] [--rounds 5]
 //
@@ -9,6 +9,7 @@ import { connect } from 'node:http2'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { HTTPAdapter, Session } from '@entreat/core'
+import got from 'got'
 import { Agent, request } from 'undici'
 
 const IN_FLIGHT = 100
@@ -38,6 +39,14 @@ const clients = [
     open(url, ca) {
       const dispatcher = new Agent({ allowH2: true, connections: 1, pipelining: IN_FLIGHT, connect: { ca } })
       return { get: async () => (await request(url, { dispatcher })).body.arrayBuffer(), close: () => dispatcher.close() }
+    },
+  },
+  {
+    name: 'got, http2',
+    open(url, ca) {
+      const https = { certificateAuthority: ca }
+      const client = got.extend({ http2: true, https, responseType: 'buffer', retry: { limit: 0 } })
+      return { get: async () => (await client(url)).body, close: () => {} }
     },
   },
 ]
@@ -82,3 +91,5 @@ for (const { name, runs } of contenders) {
 }
 for (const { close } of contenders) await close()
 server.kill()
+// got keeps its connection.
+process.exit()

@@ -1,4 +1,4 @@
-// `pnpm check`: format, lint, types, unused code, packages. All of them run; the failures are listed at the end.
+// `pnpm check`: format, lint, types, unused code, packages, and what a request costs. All of them run; the failures are listed at the end.
 import { install, run, runMain } from './install.mjs'
 
 const node = process.execPath
@@ -9,6 +9,7 @@ const checks = [
   { name: 'lint', command: ['oxlint', '--deny-warnings'], fix: ['oxlint', '--deny-warnings', '--fix'] },
   { name: 'unused code', command: ['knip', '--no-config-hints'] },
   { name: 'packages', command: [node, 'scripts/check-packages.mjs'] },
+  { name: 'cost of a request', command: [node, '--expose-gc', '--no-warnings', 'benchmarks/core/guard.mjs'] },
 ]
 
 function main(args) {

@@ -108,7 +108,7 @@ describe('NegotiateAuth', () => {
     })
     const auth = new NegotiateAuth({ provider: gss, ntlm: new FakeNtlm(), hostname })
     const authFlow = auth.authFlow.bind(auth)
-    auth.authFlow = (request, context) => authFlow(request, { ...context, now: () => now })
+    auth.authFlow = (request, context) => authFlow(request, Object.assign(Object.create(context), { now: () => now }))
     const server = await startServer(serve(['Negotiate', 'NTLM']))
     const session = newSession(auth)
     const texts: string[] = []

@@ -74,13 +74,7 @@ export function nextCallId(): number {
   return ++calls
 }
 
-/** One call of a Session. */
-export interface Call {
-  readonly id: number
-  readonly request: PreparedRequest
-}
-
-export function announceStart({ id, request }: Call): void {
+export function announceStart(id: number, request: PreparedRequest): void {
   if (starts.hasSubscribers) starts.publish(aboutRequest(id, request) satisfies DiagnosticsMessage)
 }
 
@@ -141,7 +135,7 @@ export function announceRetry(
   } satisfies RetryMessage)
 }
 
-export function announceEnd({ id, request }: Call, response: Response): void {
+export function announceEnd(id: number, request: PreparedRequest, response: Response): void {
   if (!ends.hasSubscribers) return
   const { statusCode, timings, history } = response
   ends.publish({
@@ -152,7 +146,7 @@ export function announceEnd({ id, request }: Call, response: Response): void {
   } satisfies EndMessage)
 }
 
-export function announceError({ id, request }: Call, error: unknown): void {
+export function announceError(id: number, request: PreparedRequest, error: unknown): void {
   if (errors.hasSubscribers)
     errors.publish({ ...aboutRequest(id, request), error: aboutError(error) } satisfies ErrorMessage)
 }

@@ -37,10 +37,20 @@ export function proxiesFromEnvironment(env: NodeJS.ProcessEnv): Record<string, s
   return proxies
 }
 
+/** The variables that could name a proxy for http and https, written out: putting a name together costs as much as looking it up. */
+const VARIABLES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['http', ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']],
+  ['https', ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY']],
+])
+
+function variablesFor(scheme: string): readonly string[] {
+  return VARIABLES.get(scheme) ?? [`${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`, 'all_proxy', 'ALL_PROXY']
+}
+
 /** Whether any variable could name a proxy for a scheme: four look-ups where {@link proxiesFromEnvironment} goes through them all. */
 export function namesProxyFor(scheme: string, env: NodeJS.ProcessEnv): boolean {
-  const upper = scheme === 'http' ? 'HTTP_PROXY' : scheme === 'https' ? 'HTTPS_PROXY' : `${scheme.toUpperCase()}_PROXY`
-  return (env[`${scheme}_proxy`] ?? env[upper] ?? env['all_proxy'] ?? env['ALL_PROXY']) !== undefined
+  for (const name of variablesFor(scheme)) if (env[name] !== undefined) return true
+  return false
 }
 
 /** `no_proxy`, or where that is missing or empty `NO_PROXY`; empty if there is neither. */

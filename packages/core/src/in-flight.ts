@@ -1,14 +1,6 @@
 import { ConnectionError } from './errors.ts'
 import { delay, Lifetime } from './timeout.ts'
 
-/** A request that runs. */
-export interface Running {
-  /** Says when the Session is closed under it. */
-  readonly lifetime: Lifetime
-  /** To be called at its end; further calls do nothing. */
-  readonly end: () => void
-}
-
 /** Counts what a Session is doing, so that it can be closed in good order. */
 export class InFlight {
   #buffered = 0
@@ -17,24 +9,23 @@ export class InFlight {
   #whenSettled: (() => void)[] = []
 
   /**
-   * Marks a request as running.
+   * Marks a request as running, to be ended once.
    *
    * @param isStreamed - streamed responses are not waited for: only their reader knows when they end.
+   * @returns what says when the Session is closed under it.
    * @throws ConnectionError ERR_CLOSED while the Session is closing.
    */
-  begin(isStreamed: boolean): Running {
+  begin(isStreamed: boolean): Lifetime {
     if (this.#closing > 0) throw closed('The session is closing: await close() before you use it again')
-    const lifetime = this.#lifetime
-    if (isStreamed) return { lifetime, end: () => {} }
-    this.#buffered++
-    let runs = true
-    const end = (): void => {
-      if (!runs) return
-      runs = false
-      this.#buffered--
-      if (this.#buffered === 0) for (const callback of this.#whenSettled.splice(0)) callback()
-    }
-    return { lifetime, end }
+    if (!isStreamed) this.#buffered++
+    return this.#lifetime
+  }
+
+  /** @param isStreamed - as it was at its beginning. */
+  end(isStreamed: boolean): void {
+    if (isStreamed) return
+    this.#buffered--
+    if (this.#buffered === 0) for (const callback of this.#whenSettled.splice(0)) callback()
   }
 
   /** Refuses new work until the returned function is called. */

@@ -22,6 +22,10 @@ export interface ChosenProxy {
   readonly auth: AuthBase | null
 }
 
+/** What most Sessions have: no rules of their own. */
+let ENVIRONMENT_ALONE: ProxyRules
+let DIRECT: ProxyRules
+
 /**
  * Which proxy a URL takes: the request's rules, else the session's, else the environment's. Each hop asks anew. NO_PROXY counts for the environment's only.
  */
@@ -30,10 +34,23 @@ export class ProxyRules {
   readonly #readsEnvironment: boolean
   readonly #noProxy: string | null
 
-  /** @param layers - the request's, then the session's. */
-  constructor(layers: readonly (ProxiesInit | null | undefined)[], readsEnvironment: boolean) {
-    const given = layers.filter((layer) => layer !== null && layer !== undefined && Object.keys(layer).length > 0)
-    this.#layers = given.map((layer) => ownRules(layer as ProxiesInit))
+  static {
+    ENVIRONMENT_ALONE = new ProxyRules([], true)
+    DIRECT = new ProxyRules([], false)
+  }
+
+  /** @param request - stronger than the session's. */
+  static of(
+    request: ProxiesInit | null | undefined,
+    session: ProxiesInit | null | undefined,
+    readsEnvironment: boolean,
+  ): ProxyRules {
+    if (hasRules(request) || hasRules(session)) return new ProxyRules([request, session], readsEnvironment)
+    return readsEnvironment ? ENVIRONMENT_ALONE : DIRECT
+  }
+
+  private constructor(layers: readonly (ProxiesInit | null | undefined)[], readsEnvironment: boolean) {
+    this.#layers = layers.filter(hasRules).map(ownRules)
     this.#readsEnvironment = readsEnvironment
     this.#noProxy = this.#layers.find((layer) => typeof layer['no_proxy'] === 'string')?.['no_proxy'] ?? null
   }
@@ -54,6 +71,10 @@ export class ProxyRules {
     const target = { scheme: url.scheme, host: url.host, port: effectivePort(url) }
     return isProxyBypassed(target, noProxy) ? null : parseProxy(found)
   }
+}
+
+function hasRules(layer: ProxiesInit | null | undefined): layer is ProxiesInit {
+  return layer !== null && layer !== undefined && Object.keys(layer).length > 0
 }
 
 /** Own keys only, in lower case where they name hosts. */

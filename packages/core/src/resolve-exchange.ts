@@ -1,7 +1,7 @@
 import { resolveAuth } from './auth/resolve-auth.ts'
 import { nextCallId } from './diagnostics.ts'
 import { UsageError } from './errors.ts'
-import { environmentCa, netrcAuth } from './environment.ts'
+import { netrcAuth } from './environment.ts'
 import type { ExchangeOptions } from './exchange/exchange.ts'
 import { ProxyRules } from './proxies.ts'
 import { Retry } from './retry.ts'
@@ -9,7 +9,6 @@ import type { Session } from './session.ts'
 import type { RequestOptions } from './settings.ts'
 import { resolveTimeout } from './timeout.ts'
 import { resolveLimits } from './limits.ts'
-import type { Verify } from './transport/tls.ts'
 
 /** What sending takes from the request's options, the session's, the environment and the defaults, in this order. */
 export function resolveExchange(
@@ -20,11 +19,13 @@ export function resolveExchange(
   const maxRedirects = options.maxRedirects ?? session.maxRedirects
   if (typeof maxRedirects !== 'number' || !(maxRedirects >= 0))
     throw new UsageError('maxRedirects must be a number of 0 or more')
+  const verify = options.verify ?? session.verify
   const readsNetrc = session.trustEnv && options.auth !== null
   return {
     stream: options.stream ?? session.stream,
     timeout: options.timeout === undefined ? session.timeout : resolveTimeout(options.timeout, session.timeout),
-    verify: resolveVerify(session, options.verify),
+    verify,
+    readsCaBundle: verify === true && session.trustEnv,
     cert: options.cert === undefined ? session.cert : options.cert,
     proxy: null,
     limits: options.limits === undefined ? session.limits : resolveLimits(options.limits, session.limits),
@@ -34,7 +35,7 @@ export function resolveExchange(
     allowRedirects: options.allowRedirects ?? true,
     maxRedirects,
     retry: options.retry === undefined ? session.retry : Retry.from(options.retry),
-    proxies: new ProxyRules([options.proxies, session.proxies], session.trustEnv),
+    proxies: ProxyRules.of(options.proxies, session.proxies, session.trustEnv),
     proxyAuth: options.proxyAuth === undefined ? session.proxyAuth : resolveAuth(options.proxyAuth),
     sensitiveHeaders: options.sensitiveHeaders
       ? [...session.sensitiveHeaders, ...options.sensitiveHeaders]
@@ -45,10 +46,4 @@ export function resolveExchange(
     hop: 0,
     attempt: 0,
   }
-}
-
-/** An explicit value beats the environment's CA bundle; `false` is never weakened into or out of by it. */
-function resolveVerify(session: Session, verify: Verify | undefined): Verify {
-  const wanted = verify ?? session.verify
-  return wanted === true && session.trustEnv ? (environmentCa() ?? true) : wanted
 }

@@ -1,5 +1,6 @@
 import type { AuthBase } from './auth/auth-base.ts'
 import { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
+import { Call } from './call.ts'
 import { CookieJar, type CookiesInit } from './cookie-jar.ts'
 import { defaultHeaders } from './default-headers.ts'
 import { redactUrl, UsageError } from './errors.ts'
@@ -18,7 +19,6 @@ import { isRequest, type Request } from './message/request.ts'
 import type { Response } from './message/response.ts'
 import { SENSITIVE_HEADERS } from './message/sensitive-headers.ts'
 import { Mounts } from './mounts.ts'
-import { announceEnd, announceError, announceStart, type Call } from './diagnostics.ts'
 import { headOptions, readOptions, REQUEST_OPTIONS, SEND_OPTIONS, SESSION_OPTIONS } from './options.ts'
 import { prepareForSession } from './prepare-for-session.ts'
 import type { ProxiesInit } from './proxies.ts'
@@ -26,7 +26,7 @@ import { resolveExchange } from './resolve-exchange.ts'
 import { Retry } from './retry.ts'
 import { describeSession, restoreSession, type SessionState } from './session-state.ts'
 import type { RequestOptions, SendOptions, SessionOptions } from './settings.ts'
-import { Deadline, type ResolvedTimeout, resolveTimeout, type TimeoutInit, untilInterrupted } from './timeout.ts'
+import { type ResolvedTimeout, resolveTimeout, type TimeoutInit } from './timeout.ts'
 import { HTTPAdapter } from './transport/http-adapter.ts'
 import { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
 import type { Cert, Verify } from './transport/tls.ts'
@@ -205,10 +205,9 @@ export class Session implements AsyncDisposable {
     options: RequestOptions | undefined,
     omitsCredentials: boolean,
   ): Promise<Response> {
-    const read = (): RequestOptions => readOptions(options, REQUEST_OPTIONS, 'request()')
-    const prepare = (own: RequestOptions): PreparedRequest =>
-      prepareForSession(this, method, url, own, omitsCredentials)
-    return this.#run(read, prepare, omitsCredentials)
+    return this.#run(options, REQUEST_OPTIONS, 'request()', omitsCredentials, (own) =>
+      prepareForSession(this, method, url, own, omitsCredentials),
+    )
   }
 
   /** Prepares a request with this Session's defaults, signed as far as that needs no answer from the server. */
@@ -220,56 +219,46 @@ export class Session implements AsyncDisposable {
     this.#cookies.bind(this.baseUrl ?? prepared.url)
     return signAhead(
       prepared,
-      resolveExchange(this, own, { lifetime: this.#inFlight.begin(true).lifetime, omitsCookies: false }),
+      resolveExchange(this, own, { lifetime: this.#inFlight.begin(true), omitsCookies: false }),
       this,
     )
   }
 
   /** Sends a prepared request: as it stands if it was changed since, else signed anew. Takes no defaults but the settings of sending. */
   send(prepared: PreparedRequest, options?: SendOptions): Promise<Response> {
-    const read = (): RequestOptions => {
+    return this.#run(options, SEND_OPTIONS, 'send()', false, () => {
       if (!isPreparedRequest(prepared)) throw new UsageError('You can only send PreparedRequests.')
-      return readOptions(options, SEND_OPTIONS, 'send()')
-    }
-    return this.#run(read, () => prepared.unsigned, false)
+      return prepared.unsigned
+    })
   }
 
-  /** The one function between a caller and the layers: what it is given to call may throw. */
-  async #run(
-    readOwn: () => RequestOptions,
-    prepare: (options: RequestOptions) => PreparedRequest,
+  /** The one function between a caller and the layers. What it throws, the promise rejects with. */
+  #run(
+    given: RequestOptions | undefined,
+    known: ReadonlySet<string>,
+    where: string,
     omitsCookies: boolean,
+    prepare: (options: RequestOptions) => PreparedRequest,
   ): Promise<Response> {
-    const options = readOwn()
-    const { lifetime, end } = this.#inFlight.begin(options.stream ?? this.stream)
-    let deadline: Deadline | null = null
-    let call: Call | null = null
-    try {
+    return new Promise((resolve, reject) => {
+      const options = readOptions(given, known, where)
       const { timeout } = options
-      const total = timeout === undefined ? this.#timeout.total : resolveTimeout(timeout, this.#timeout).total
-      const signal = options.signal ?? undefined
-      if (total !== null || signal !== undefined) deadline = new Deadline(total, signal)
-      deadline?.signal.throwIfAborted()
-      const request = prepare(options)
-      if (deadline !== null) deadline.request = request
-      this.#cookies.bind(this.baseUrl ?? request.url)
-      const resolved = resolveExchange(this, options, { signal: deadline?.signal, lifetime, omitsCookies })
-      call = { id: resolved.id, request }
-      announceStart(call)
-      const running = this.#exchange(request, resolved)
-      const response = await untilInterrupted(running, resolved, (late) => late.close())
-      response.whenDone(() => {
-        deadline?.dispose()
-        end()
-      })
-      announceEnd(call, response)
-      return response
-    } catch (error) {
-      deadline?.dispose()
-      end()
-      if (call !== null) announceError(call, error)
-      throw error
-    }
+      const bounds = {
+        totalMs: timeout === undefined ? this.#timeout.total : resolveTimeout(timeout, this.#timeout).total,
+        signal: options.signal ?? undefined,
+        isStreamed: options.stream ?? this.stream,
+      }
+      const call = new Call(this.#inFlight, bounds, resolve, reject)
+      try {
+        const request = prepare(options)
+        call.request = request
+        this.#cookies.bind(this.baseUrl ?? request.url)
+        const { signal, lifetime } = call
+        call.run(this.#exchange, request, resolveExchange(this, options, { signal, lifetime, omitsCookies }))
+      } catch (error) {
+        call.fail(error)
+      }
+    })
   }
 
   /**

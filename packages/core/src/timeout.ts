@@ -133,6 +133,14 @@ export class Deadline {
   }
 }
 
+/** Who wants to know when a Session closes. */
+export interface EndListener {
+  /** Its place in the list of those who listen; the list's own. */
+  place: number
+  /** The Session closes. */
+  onEnd(): void
+}
+
 /** A Session's time from one close() to the next, shared by all that runs in it. */
 export class Lifetime {
   /** What the Session was closed with; `null` while it is open. */
@@ -140,38 +148,28 @@ export class Lifetime {
   readonly #listeners: EndListener[] = []
 
   /**
-   * Calls back at the end.
+   * Adds a listener that is in no list.
    *
    * A list in no order, not a Set: a Set to which something is added and from which something is removed for every request leaves a chain of its former
    * tables, each of which keeps the next one from being collected young. Half of all garbage became old so, and collecting it cost a quarter of a request.
-   *
-   * @returns what {@link cancel} takes.
    */
-  onEnd(callback: () => void): EndListener {
-    const listener = { callback, at: this.#listeners.length }
+  listen(listener: EndListener): void {
+    listener.place = this.#listeners.length
     this.#listeners.push(listener)
-    return listener
   }
 
-  cancel(listener: EndListener): void {
-    if (this.#listeners[listener.at] !== listener) return
+  leave(listener: EndListener): void {
+    if (this.#listeners[listener.place] !== listener) return
     const last = this.#listeners.pop() as EndListener
     if (last === listener) return
-    this.#listeners[listener.at] = last
-    last.at = listener.at
+    this.#listeners[listener.place] = last
+    last.place = listener.place
   }
 
   end(error: Error): void {
     this.endedWith = error
-    for (const { callback } of this.#listeners.splice(0)) callback()
+    for (const listener of this.#listeners.splice(0)) listener.onEnd()
   }
-}
-
-/** One who wants to know when a Session closes. */
-interface EndListener {
-  readonly callback: () => void
-  /** Its place in the list. */
-  at: number
 }
 
 /** What can end a wait before its time. */
@@ -199,12 +197,12 @@ export function untilInterrupted<T>(
     }
     const letGo = (): void => {
       signal?.removeEventListener('abort', interrupt)
-      if (listener !== undefined) lifetime?.cancel(listener)
+      lifetime?.leave(listener)
     }
-    let listener: ReturnType<Lifetime['onEnd']> | undefined
+    const listener: EndListener = { place: -1, onEnd: interrupt }
     if (signal?.aborted === true || (lifetime?.endedWith ?? null) !== null) return interrupt()
     signal?.addEventListener('abort', interrupt, { once: true })
-    listener = lifetime?.onEnd(interrupt)
+    lifetime?.listen(listener)
     promise.then(
       (value) => {
         letGo()

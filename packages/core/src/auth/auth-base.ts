@@ -6,7 +6,11 @@ import { inspectAs } from '../message/inspect.ts'
 
 const BRAND: unique symbol = Symbol.for('@entreat/core/auth') as never
 
-/** What a scheme may do and know during one exchange. It does no I/O of its own. */
+/**
+ * What a scheme may do and know during one exchange. It does no I/O of its own.
+ *
+ * Its methods are a class's: to change one, as a test may want to change the clock, use `Object.create(context)`, not `{ ...context }`.
+ */
 export interface AuthContext {
   /** Who asks: the origin by 401 and WWW-Authenticate, or a proxy by 407 and Proxy-Authenticate. */
   readonly recipient: 'origin' | 'proxy'

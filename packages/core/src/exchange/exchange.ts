@@ -14,6 +14,8 @@ export interface ExchangeOptions extends TransportOptions {
   readonly maxRedirects: number
   readonly retry: Retry | null
   readonly proxies: ProxyRules
+  /** Whether hops with TLS trust the CA bundle that the environment names: nobody said otherwise. */
+  readonly readsCaBundle: boolean
   readonly proxyAuth: AuthBase | null
   /** Headers that are dropped when a redirect leaves the credential scope. */
   readonly sensitiveHeaders: readonly string[]

@@ -4,11 +4,14 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Connection } from '../transport/transport-adapter.ts'
 import type { ExchangeContext, ExchangeOptions } from './exchange.ts'
+import type { Binder } from './flow-context.ts'
 
 /** The connection that an exchange has reserved, if it has. Origin and proxy schemes of one hop share it. */
-export class Lease {
+export class Lease implements Binder {
   readonly #context: ExchangeContext
   #connection: Connection | null = null
+  /** Whether anybody has asked for a connection. */
+  isAsked = false
 
   constructor(context: ExchangeContext) {
     this.#context = context
@@ -24,6 +27,7 @@ export class Lease {
    * @throws AuthenticationError if the adapter has none to reserve.
    */
   async reserve(request: PreparedRequest, options: ExchangeOptions, auth: AuthBase): Promise<Connection> {
+    this.isAsked = true
     if (this.#connection !== null && !this.#connection.closed) return this.#connection
     const adapter = this.#context.getAdapter(request.url)
     if (adapter.acquire === undefined) {

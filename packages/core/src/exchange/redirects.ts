@@ -24,7 +24,7 @@ export function redirects(next: Exchange, context: ExchangeContext): Exchange {
       let target: PreparedRequest | null
       try {
         if (options.allowRedirects && isFollowed(response)) await response.drain()
-        else if (!options.stream) await response.read()
+        else if (!options.stream && !response.readArrived()) await response.read()
         if (request.hooks.response.length > 0) response = await runResponseHooks(response, request, own)
         target = isFollowed(response) ? await redirectOf(request, response, own, context) : null
       } catch (error) {

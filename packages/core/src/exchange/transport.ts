@@ -1,7 +1,9 @@
 import { announceLeg, tellsLegs } from '../diagnostics.ts'
+import { environmentCa } from '../environment.ts'
 import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import { isResponse, type Response } from '../message/response.ts'
+import type { ParsedUrl } from '../message/url.ts'
 import type { ChosenProxy } from '../proxies.ts'
 import type { Connection, TransportAdapter } from '../transport/transport-adapter.ts'
 import type { Exchange, ExchangeContext, ExchangeOptions } from './exchange.ts'
@@ -44,9 +46,12 @@ function pickAdapter(context: ExchangeContext, request: PreparedRequest, options
   throw new InvalidSchema(`A redirect may only lead to http and https, not to '${redactUrl(request.url)}'`, { request })
 }
 
-/** Options for a hop through this proxy, or through none. */
-export function withProxy(options: ExchangeOptions, chosen: ChosenProxy | null): ExchangeOptions {
+/** What holds for one hop: its proxy, and for TLS the environment's CA bundle, which is a look at it that plain http need not pay. */
+export function hopOptions(options: ExchangeOptions, url: ParsedUrl, chosen: ChosenProxy | null): ExchangeOptions {
   const proxy = chosen?.proxy ?? null
+  const mayNeedTls = url.scheme !== 'http' || proxy !== null
+  const bundle = mayNeedTls && options.readsCaBundle ? environmentCa() : null
+  if (bundle !== null) return { ...options, proxy, verify: bundle }
   return proxy === options.proxy ? options : { ...options, proxy }
 }
 

@@ -64,6 +64,17 @@ export class BodyReader {
     return this.#reading ?? Promise.resolve().then(() => this.content)
   }
 
+  /** Reads a body that has arrived whole and is not coded, without a promise. @returns `false` if there is more to do. */
+  readArrived(): boolean {
+    if (this.#state !== 'unread' || this.#source.arrived === undefined) return false
+    if (this.#response.headers.has('content-encoding')) return false
+    this.#received = this.#source.arrived(this.#response.limits.decodedBytes)
+    if (this.#received === null) return false
+    this.#state = 'read'
+    this.#finish()
+    return true
+  }
+
   async #read(from: 'unread' | 'iterating'): Promise<Buffer> {
     this.#state = 'read'
     try {

@@ -8,6 +8,8 @@ export interface ByteSource {
   read(): Promise<Uint8Array | null>
   /** All that is left, for bodies that are not streamed. Rejects with LimitExceededError past `maxBytes`, and closes then. */
   collect(maxBytes: number): Promise<Buffer>
+  /** All that is left, if every byte of it is here and it is no longer than `maxBytes`; then it is read. Spares small answers a promise. */
+  arrived?(maxBytes: number): Buffer | null
   /** Gives up the rest, and the connection with it. */
   destroy(): void
   /** Fields that came after the body, once it has ended; `null` if none did. */
@@ -49,10 +51,17 @@ class BytesSource implements ByteSource {
   }
 
   collect(maxBytes: number): Promise<Buffer> {
-    const bytes = this.#bytes ?? EMPTY
+    const bytes = this.arrived(maxBytes)
+    if (bytes !== null) return Promise.resolve(bytes)
     this.#bytes = null
-    if (bytes.byteLength > maxBytes) return Promise.reject(tooLong(maxBytes))
-    return Promise.resolve(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    return Promise.reject(tooLong(maxBytes))
+  }
+
+  arrived(maxBytes: number): Buffer | null {
+    const bytes = this.#bytes ?? EMPTY
+    if (bytes.byteLength > maxBytes) return null
+    this.#bytes = null
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   destroy(): void {

@@ -24,6 +24,15 @@ const SECRET = new Set([
   ...SENSITIVE_HEADERS.map((name) => name.toLowerCase()),
 ])
 
+/** @internal One line. */
+export interface Line {
+  /** In the case it was given in. */
+  readonly name: string
+  /** In lower case. */
+  readonly key: string
+  readonly value: string
+}
+
 /**
  * A list of header lines: the WHATWG interface, plus `items()` and `getAll()`.
  *
@@ -35,10 +44,9 @@ export class Headers implements Iterable<[string, string]> {
     inspectAs(this.prototype, (value) => value.#show())
   }
 
-  #names: string[] = []
-  #keys: string[] = []
-  #values: string[] = []
-  #raw: readonly (Uint8Array | string)[] | null = null
+  /** Never changed in place, so that copies may share them. */
+  #lines: Line[] = []
+  #raw: readonly Uint8Array[] | null = null
   /** @internal Counts changes, so that what was derived from these headers can tell that it is stale. */
   version = 0
 
@@ -51,9 +59,19 @@ export class Headers implements Iterable<[string, string]> {
   }
 
   /** @internal Alternating names and values as they were received. They are parsed when first looked at. */
-  static fromRaw(raw: readonly (Uint8Array | string)[]): Headers {
+  static fromRaw(raw: readonly Uint8Array[]): Headers {
     const headers = new Headers()
     headers.#raw = raw
+    return headers
+  }
+
+  /** @internal Alternating names and values of an HTTP/2 message, whose names are lower-case. */
+  static fromFields(fields: readonly string[]): Headers {
+    const headers = new Headers()
+    for (let index = 0; index + 1 < fields.length; index += 2) {
+      const name = fields[index] as string
+      headers.#lines.push({ name, key: name, value: fields[index + 1] as string })
+    }
     return headers
   }
 
@@ -62,10 +80,8 @@ export class Headers implements Iterable<[string, string]> {
     if (raw === null) return
     this.#raw = null
     for (let index = 0; index + 1 < raw.length; index += 2) {
-      const name = latin1(raw[index] as Uint8Array | string)
-      this.#names.push(name)
-      this.#keys.push(name.toLowerCase())
-      this.#values.push(latin1(raw[index + 1] as Uint8Array | string))
+      const name = latin1(raw[index] as Uint8Array)
+      this.#lines.push({ name, key: name.toLowerCase(), value: latin1(raw[index + 1] as Uint8Array) })
     }
   }
 
@@ -80,59 +96,62 @@ export class Headers implements Iterable<[string, string]> {
   /** How many lines there are. */
   get size(): number {
     this.#parse()
-    return this.#names.length
+    return this.#lines.length
   }
 
   /** Adds a line, beside those of the same name. */
   append(name: string, value: string | number | Uint8Array): void {
     this.#parse()
     const text = checkedValue(checkedName(name), value)
-    this.#names.push(name)
-    this.#keys.push(name.toLowerCase())
-    this.#values.push(text)
+    this.#lines.push({ name, key: name.toLowerCase(), value: text })
     this.version++
   }
 
   /** Replaces every line of this name by one, in the place of the first; adds it if there is none. */
   set(name: string, value: string | number | Uint8Array): void {
     this.#parse()
-    const at = this.#keys.indexOf(name.toLowerCase())
+    const key = name.toLowerCase()
+    const at = this.#indexOf(key)
     if (at === -1) {
       this.append(name, value)
       return
     }
     const text = checkedValue(checkedName(name), value)
-    if (this.#keys.indexOf(name.toLowerCase(), at + 1) !== -1) this.#removeAfter(name.toLowerCase(), at)
-    this.#names[at] = name
-    this.#values[at] = text
+    if (this.#indexOf(key, at + 1) !== -1) this.#removeAfter(key, at)
+    this.#lines[at] = { name, key, value: text }
     this.version++
   }
 
+  #indexOf(key: string, from = 0): number {
+    const lines = this.#lines
+    for (let index = from; index < lines.length; index++) if ((lines[index] as Line).key === key) return index
+    return -1
+  }
+
   #removeAfter(key: string, at: number): void {
-    const keep = (_: unknown, index: number): boolean => index <= at || this.#keys[index] !== key
-    const names = this.#names.filter(keep)
-    const values = this.#values.filter(keep)
-    this.#keys = this.#keys.filter(keep)
-    this.#names = names
-    this.#values = values
+    this.#lines = this.#lines.filter((line, index) => index <= at || line.key !== key)
   }
 
   /** Removes every line of this name. */
   delete(name: string): void {
     this.#parse()
     const key = name.toLowerCase()
-    if (!this.#keys.includes(key)) return
+    if (this.#indexOf(key) === -1) return
     this.#removeAfter(key, -1)
     this.version++
   }
 
   /** All values of this name joined by `", "` (RFC 9110 section 5.3), or `null`. */
   get(name: string): string | null {
-    this.#parse()
     const key = name.toLowerCase()
-    const first = this.#keys.indexOf(key)
+    if (this.#raw !== null) {
+      const only = onlyRawLine(this.#raw, key)
+      if (only !== SEVERAL) return only === null ? null : latin1(only)
+    }
+    this.#parse()
+    const first = this.#indexOf(key)
     if (first === -1) return null
-    if (this.#keys.indexOf(key, first + 1) === -1) return this.#values[first] as string
+    if (this.#indexOf(key, first + 1) === -1) return (this.#lines[first] as Line).value
     return this.getAll(name).join(', ')
   }
 
@@ -140,7 +159,7 @@ export class Headers implements Iterable<[string, string]> {
   getAll(name: string): string[] {
     this.#parse()
     const key = name.toLowerCase()
-    return this.#values.filter((_, index) => this.#keys[index] === key)
+    return this.#lines.filter((line) => line.key === key).map(({ value }) => value)
   }
 
   /** Each Set-Cookie line. They must not be joined (RFC 6265 section 3). */
@@ -149,25 +168,22 @@ export class Headers implements Iterable<[string, string]> {
   }
 
   has(name: string): boolean {
-    this.#parse()
-    return this.#keys.includes(name.toLowerCase())
+    const key = name.toLowerCase()
+    return this.#raw === null ? this.#indexOf(key) !== -1 : onlyRawLine(this.#raw, key) !== null
   }
 
   /** Each line as `[name, value]`, in order and with the names' own case. */
   *items(): IterableIterator<[string, string]> {
     this.#parse()
-    for (let index = 0; index < this.#names.length; index++) {
-      yield [this.#names[index] as string, this.#values[index] as string]
-    }
+    for (const { name, value } of this.#lines) yield [name, value]
   }
 
   /** One `[name, value]` a name, the values of repeated names joined; each Set-Cookie by itself. */
   *entries(): IterableIterator<[string, string]> {
     this.#parse()
-    for (let index = 0; index < this.#names.length; index++) {
-      const key = this.#keys[index] as string
-      if (key === 'set-cookie') yield [this.#names[index] as string, this.#values[index] as string]
-      else if (this.#keys.indexOf(key) === index) yield [this.#names[index] as string, this.get(key) as string]
+    for (const [index, { name, key, value }] of this.#lines.entries()) {
+      if (key === 'set-cookie') yield [name, value]
+      else if (this.#indexOf(key) === index) yield [name, this.get(key) as string]
     }
   }
 
@@ -191,9 +207,7 @@ export class Headers implements Iterable<[string, string]> {
   copy(): Headers {
     const copy = new Headers()
     copy.#raw = this.#raw
-    copy.#names = this.#names.slice()
-    copy.#keys = this.#keys.slice()
-    copy.#values = this.#values.slice()
+    copy.#lines = this.#lines.slice()
     return copy
   }
 
@@ -219,12 +233,10 @@ export class Headers implements Iterable<[string, string]> {
     this.#add(name, value)
   }
 
-  /** @internal Calls back with each line; the transport's way to read without making pairs. */
-  eachLine(callback: (name: string, value: string, key: string) => void): void {
+  /** @internal Every line; the transport's way to read without making pairs. */
+  get lines(): readonly Line[] {
     this.#parse()
-    for (let index = 0; index < this.#names.length; index++) {
-      callback(this.#names[index] as string, this.#values[index] as string, this.#keys[index] as string)
-    }
+    return this.#lines
   }
 
   /** One value a name, for logs: those that are credentials are masked. `Object.fromEntries(headers)` has them all. */
@@ -241,8 +253,32 @@ function shown(name: string, value: string): string {
   return SECRET.has(name.toLowerCase()) ? '***' : value
 }
 
-function latin1(bytes: Uint8Array | string): string {
-  if (typeof bytes === 'string') return bytes
+/** Stands for a name of several lines. */
+const SEVERAL = Symbol('several lines')
+
+/** The value of a name's only line among those that are not parsed yet: most answers are asked for two or three names of a dozen. */
+function onlyRawLine(raw: readonly Uint8Array[], key: string): Uint8Array | typeof SEVERAL | null {
+  let found: Uint8Array | null = null
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    if (!isName(raw[index] as Uint8Array, key)) continue
+    if (found !== null) return SEVERAL
+    found = raw[index + 1] as Uint8Array
+  }
+  return found
+}
+
+/** Whether these bytes are the name, whose letters are lower-case. */
+function isName(bytes: Uint8Array, key: string): boolean {
+  if (bytes.length !== key.length) return false
+  for (let at = 0; at < key.length; at++) {
+    const byte = bytes[at] as number
+    const lower = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte
+    if (lower !== key.charCodeAt(at)) return false
+  }
+  return true
+}
+
+function latin1(bytes: Uint8Array): string {
   return Buffer.isBuffer(bytes) ? bytes.toString('latin1') : Buffer.from(bytes).toString('latin1')
 }
 

@@ -214,6 +214,11 @@ export class Response implements AsyncDisposable {
     return this.#body.read()
   }
 
+  /** @internal Reads the body at once if it has arrived already and is not coded; `false` if {@link read} must be waited for. */
+  readArrived(): boolean {
+    return this.#body.readArrived()
+  }
+
   /** @internal Reads what is left without decoding it, so that the connection can be reused; past the cap gives both up. */
   drain(): Promise<void> {
     return this.#body.drain(this.limits.drainedBytes)

@@ -8,7 +8,7 @@ import { Response } from '../message/response.ts'
 import type { Marks, Opening } from '../message/timings.ts'
 import { networkError } from './network-error.ts'
 import { OutgoingBody, SLICE_BYTES, slices } from './outgoing-body.ts'
-import type { StallTimer } from './stall-timer.ts'
+import type { Stallable, StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 import { editNextHead, type ParserGuard } from './undici-guard.ts'
 import { encodeHead } from './wire-head.ts'
@@ -51,7 +51,7 @@ export function dispatch(link: Link, request: PreparedRequest, options: Transpor
   return new Promise((resolve, reject) => new Leg(link, request, options, resolve, reject).start())
 }
 
-class Leg implements ByteSource {
+class Leg implements ByteSource, Stallable {
   trailers: Headers | null = null
   readonly #link: Link
   readonly #request: PreparedRequest
@@ -76,7 +76,7 @@ class Leg implements ByteSource {
   #paused = false
   #collectMost: number | null = null
   #wake: { resolve: (value: never) => void; reject: (error: unknown) => void } | null = null
-  readonly #onAbort = (): void => this.#fail(this.#options.signal?.reason)
+  #onAbort: (() => void) | null = null
 
   constructor(
     link: Link,
@@ -91,16 +91,15 @@ class Leg implements ByteSource {
     this.#resolve = resolve
     this.#reject = reject
     this.#marks = { opening: link.reused ? null : link.opening, sent: null, firstByte: null, end: null }
-    const { read } = options.timeout
     this.#readTimer = link.readTimer
-    this.#readTimer.reset(read, () => this.#fail(this.#readTimeout(read)))
+    this.#readTimer.reset(options.timeout.read, this)
   }
 
   start(): void {
     const { signal } = this.#options
     try {
       signal?.throwIfAborted()
-      signal?.addEventListener('abort', this.#onAbort, { once: true })
+      if (signal !== undefined) this.#listenTo(signal)
       const head = encodeHead(this.#request, this.#link.isTunnelled)
       const body = this.#openBody()
       const { method } = this.#request
@@ -118,6 +117,11 @@ class Leg implements ByteSource {
       this.#fail(error)
       this.#link.onMessageEnd()
     }
+  }
+
+  #listenTo(signal: AbortSignal): void {
+    this.#onAbort = (): void => this.#fail(signal.reason)
+    signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   #openBody(): Uint8Array | OutgoingBody | null {
@@ -158,8 +162,9 @@ class Leg implements ByteSource {
   }
 
   onRequestSent(): void {
-    this.#marks.sent = performance.now()
-    if (!this.#headSeen && !this.#hasFailed) this.#readTimer.start()
+    const now = performance.now()
+    this.#marks.sent = now
+    if (!this.#headSeen && !this.#hasFailed) this.#readTimer.start(now)
   }
 
   onResponseStarted(): void {
@@ -169,13 +174,14 @@ class Leg implements ByteSource {
   onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, reason: string): boolean {
     if (statusCode < 200) return true
     this.#headSeen = true
-    this.#marks.firstByte = performance.now()
+    const now = performance.now()
+    this.#marks.firstByte = now
     this.#resume = resume
     if (statusCode === 204 || statusCode === 304) {
       this.#expectsEmpty = true
       this.#link.guard?.expectNoBody()
     }
-    this.#readTimer.start()
+    this.#readTimer.start(now)
     const headers = Headers.fromRaw(rawHeaders)
     const response = new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this })
     response.marks = this.#marks
@@ -203,9 +209,9 @@ class Leg implements ByteSource {
     return false
   }
 
-  onComplete(trailers: readonly (Uint8Array | string)[] | null = null): void {
+  onComplete(trailers: readonly unknown[] | null = null): void {
     if (this.#hasFailed) return
-    if (trailers !== null && trailers.length > 0) this.trailers = Headers.fromRaw(trailers)
+    if (trailers !== null && trailers.length > 0) this.trailers = Headers.fromRaw(trailers as readonly Uint8Array[])
     this.#ended = true
     this.#marks.end = performance.now()
     this.#outgoing?.stop(new Error('the response is complete'))
@@ -249,6 +255,10 @@ class Leg implements ByteSource {
     return collected
   }
 
+  arrived(maxBytes: number): Buffer | null {
+    return this.#ended && !this.#hasFailed && this.#held <= maxBytes ? this.#joined() : null
+  }
+
   destroy(): void {
     if (!this.#ended && !this.#hasFailed) this.#fail(new RequestException('the response was closed before its end'))
   }
@@ -284,7 +294,7 @@ class Leg implements ByteSource {
 
   #letGo(): void {
     this.#readTimer.stop()
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    if (this.#onAbort !== null) this.#options.signal?.removeEventListener('abort', this.#onAbort)
   }
 
   /** Ends the exchange with the first error, whoever reports it: undici, a timer, the caller's signal, or the body that is being sent. */
@@ -318,12 +328,11 @@ class Leg implements ByteSource {
     })
   }
 
-  #readTimeout(ms: number | null): ReadTimeout {
+  onStall(): void {
     const { method, url } = this.#request
     const where = this.#headSeen ? 'inside the response body' : 'before the response'
-    return new ReadTimeout(
-      `${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${ms} ms, ${where}`,
-      { request: this.#request },
-    )
+    const { read } = this.#options.timeout
+    const message = `${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${read} ms, ${where}`
+    this.#fail(new ReadTimeout(message, { request: this.#request }))
   }
 }

@@ -15,7 +15,7 @@ import { encodeHttp2Head } from './http2-head.ts'
 import { type BodyTap, IncomingBody } from './incoming-body.ts'
 import { networkError, retold } from './network-error.ts'
 import { OutgoingBody, SLICE_BYTES, slices } from './outgoing-body.ts'
-import type { StallTimer } from './stall-timer.ts'
+import type { Stallable, StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 
 /** An HTTP/2 connection as one of its exchanges sees it. */
@@ -55,7 +55,7 @@ export function exchangeHttp2(link: Http2Link, request: PreparedRequest, options
   return new Promise((resolve, reject) => new Http2Exchange(link, request, options, resolve, reject).start())
 }
 
-class Http2Exchange implements BodyTap {
+class Http2Exchange implements BodyTap, Stallable {
   readonly #link: Http2Link
   readonly #request: PreparedRequest
   readonly #options: TransportOptions
@@ -93,9 +93,8 @@ class Http2Exchange implements BodyTap {
     this.#reject = reject
     this.#answeredBefore = link.answered
     this.#marks = { opening: link.answered > 0 ? null : link.opening, sent: null, firstByte: null, end: null }
-    const { read } = options.timeout
     this.#readTimer = link.takeTimer()
-    this.#readTimer.reset(read, () => this.#stalled(read))
+    this.#readTimer.reset(options.timeout.read, this)
   }
 
   start(): void {
@@ -197,7 +196,7 @@ class Http2Exchange implements BodyTap {
     const response = new Response({
       request: this.#request,
       statusCode,
-      headers: Headers.fromRaw(lines),
+      headers: Headers.fromFields(lines),
       body: this.#body,
     })
     response.marks = this.#marks
@@ -207,7 +206,7 @@ class Http2Exchange implements BodyTap {
   #trailed(raw: readonly string[]): void {
     const { lines, bytes } = fieldsOf(raw)
     if (bytes > this.#options.limits.headerBytes) this.#fail(headTooLong())
-    else this.#body.trailers = Headers.fromRaw(lines)
+    else this.#body.trailers = Headers.fromFields(lines)
   }
 
   #ended(stream: ClientHttp2Stream): void {
@@ -306,8 +305,9 @@ class Http2Exchange implements BodyTap {
     })
   }
 
-  #stalled(ms: number | null): void {
+  onStall(): void {
     const { method, url } = this.#request
+    const ms = this.#options.timeout.read
     const where = this.#headSeen ? 'inside the response body' : 'before the response'
     this.#link.onStall()
     this.#fail(

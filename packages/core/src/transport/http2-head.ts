@@ -27,7 +27,7 @@ export function encodeHttp2Head(request: PreparedRequest, isTunnelled: boolean):
   head[':scheme'] = url.scheme
   head[':authority'] = url.port === '' ? url.host : `${url.host}:${url.port}`
   head[':path'] = request.pathUrl
-  headers.eachLine((name, value, key) => {
+  for (const { name, value, key } of headers.lines) {
     if (key === 'host') head[':authority'] = value
     else if (key === 'content-length') {
       if (body?.length !== null) head[key] = body === null ? value : String(body.length)
@@ -35,7 +35,7 @@ export function encodeHttp2Head(request: PreparedRequest, isTunnelled: boolean):
     else if (key === 'connection') checkConnection(name, value)
     else if (key === 'te') head[key] = onlyTrailers(name, value)
     else if (!LEFT_OUT.has(key) && !(isTunnelled && key === 'proxy-authorization')) add(head, key, value)
-  })
+  }
   return head
 }
 

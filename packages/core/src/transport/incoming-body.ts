@@ -92,6 +92,10 @@ export class IncomingBody implements ByteSource {
     return collected
   }
 
+  arrived(maxBytes: number): Buffer | null {
+    return this.#state === 'ended' && this.#held <= maxBytes ? this.#joined() : null
+  }
+
   destroy(): void {
     this.#pieces = []
     if (this.#state === 'open') this.#cancel(new RequestException('the response was closed before its end'))

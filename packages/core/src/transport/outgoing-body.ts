@@ -37,9 +37,10 @@ export class OutgoingBody implements AsyncIterableIterator<Uint8Array> {
   ) {
     this.#iterator = body[Symbol.asyncIterator]()
     this.#observer = observer
-    this.#writeTimer = new StallTimer(writeMs, () =>
-      onStall(new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`)),
-    )
+    this.#writeTimer = new StallTimer(writeMs, {
+      onStall: () =>
+        onStall(new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`)),
+    })
   }
 
   [Symbol.asyncIterator](): this {

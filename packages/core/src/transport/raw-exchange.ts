@@ -47,9 +47,7 @@ export async function exchangeRaw(
 function encodeConnect(request: PreparedRequest, authority: string): string {
   let head = `CONNECT ${authority} HTTP/1.1\r\n`
   if (!request.headers.has('host')) head += `Host: ${authority}\r\n`
-  request.headers.eachLine((name, value) => {
-    head += `${name}: ${value}\r\n`
-  })
+  for (const { name, value } of request.headers.lines) head += `${name}: ${value}\r\n`
   return `${head}\r\n`
 }
 

@@ -1,5 +1,10 @@
 const LONGEST_TIMER = 2 ** 31 - 1
 
+/** Who is told that nothing happened. An object and not a function: it costs a request nothing to be one. */
+export interface Stallable {
+  onStall(): void
+}
+
 /**
  * A timer for "nothing happened for so long": started, touched at each sign of life, stopped. Without a time it does nothing.
  *
@@ -8,7 +13,7 @@ const LONGEST_TIMER = 2 ** 31 - 1
  */
 export class StallTimer {
   #ms: number | null
-  #onStall: () => void
+  #watched: Stallable | null
   #timer: NodeJS.Timeout | null = null
   #isRunning = false
   /** When it has stalled, and when Node's timer fires, by `performance.now()`. */
@@ -16,22 +21,23 @@ export class StallTimer {
   #firesAt = 0
 
   /** @param ms - milliseconds, or `null` for never. */
-  constructor(ms: number | null = null, onStall: () => void = () => {}) {
+  constructor(ms: number | null = null, watched: Stallable | null = null) {
     this.#ms = ms
-    this.#onStall = onStall
+    this.#watched = watched
   }
 
   /** For the next exchange. */
-  reset(ms: number | null, onStall: () => void): void {
+  reset(ms: number | null, watched: Stallable): void {
     this.stop()
     this.#ms = ms
-    this.#onStall = onStall
+    this.#watched = watched
   }
 
-  start(): void {
+  /** @param now - by `performance.now()`, if that is known already. */
+  start(now: number = performance.now()): void {
     if (this.#ms === null) return
     this.#isRunning = true
-    this.#due = performance.now() + this.#ms
+    this.#due = now + this.#ms
     if (this.#timer === null || this.#firesAt > this.#due) this.#arm()
     else this.#timer.ref()
   }
@@ -67,6 +73,6 @@ export class StallTimer {
     if (!this.#isRunning) return
     if (performance.now() < this.#due) return this.#arm()
     this.#isRunning = false
-    this.#onStall()
+    this.#watched?.onStall()
   }
 }

@@ -23,7 +23,7 @@ export function encodeHead(request: PreparedRequest, isTunnelled: boolean): Wire
   const lines: string[] = []
   let refused = ''
   if (!headers.has('host')) lines.push('Host', url.port === '' ? url.host : `${url.host}:${url.port}`)
-  headers.eachLine((name, value, key) => {
+  for (const { name, value, key } of headers.lines) {
     if (key === 'content-length') {
       if (body?.length) lines.push('content-length', String(body.length))
       else if (body?.length !== null && !UNDICI_WRITES_ZERO.has(request.method)) refused += `${name}: ${value}\r\n`
@@ -35,7 +35,7 @@ export function encodeHead(request: PreparedRequest, isTunnelled: boolean): Wire
     } else if (key !== 'transfer-encoding' && !(isTunnelled && key === 'proxy-authorization')) {
       lines.push(name, value)
     }
-  })
+  }
   return { lines, refused }
 }
 

@@ -1,0 +1,55 @@
+// The tables.
+import { ratio } from './measure.mjs'
+
+const BASE = 'undici.request'
+const pad = (value, width) => String(value).padStart(width)
+
+export function printScenario({ name, inFlight, requests, results }) {
+  console.log(`${name} (${requests} requests a round, ${inFlight} in flight)`)
+  console.log(`  ${'client'.padEnd(16)} CPU us   x ${BASE} (quartiles)   requests/s   p50 ms   p99 ms`)
+  for (const { name: client, cpuMicros, perSecond, p50, p99 } of results) {
+    const against = ratio(results, client, BASE)
+    const spread =
+      against === null ? '' : `${against.median.toFixed(2)} (${against.low.toFixed(2)} to ${against.high.toFixed(2)})`
+    console.log(
+      `  ${client.padEnd(16)} ${pad(cpuMicros.toFixed(1), 6)}   ${spread.padEnd(31)} ${pad(perSecond.toFixed(0), 10)} ${pad(p50.toFixed(2), 8)} ${pad(p99.toFixed(2), 8)}`,
+    )
+  }
+  console.log()
+}
+
+const figures = {
+  mibPerSecond: (value) => `${value.toFixed(0)} MiB/s`,
+  cpuSeconds: (value) => `${value.toFixed(2)} s CPU`,
+  overIdleMib: (value) => `${value.toFixed(0)} MiB over idle`,
+  cpuMicros: (value) => `${value.toFixed(0)} us CPU`,
+  perSecond: (value) => `${value.toFixed(0)} requests/s`,
+  importMs: (value) => `import ${value.toFixed(0)} ms`,
+  rssMib: (value) => `+${value.toFixed(0)} MiB`,
+  bytesPerRequest: (value) => `${(value / 1024).toFixed(1)} KiB a request`,
+}
+
+export function printJobs(title, results, { mib }) {
+  const isTransfer = Object.values(results).some(({ mibPerSecond }) => mibPerSecond !== undefined)
+  console.log(isTransfer ? `${title}, ${mib} MiB` : title)
+  for (const [client, values] of Object.entries(results)) {
+    const shown = Object.entries(values).map(([key, value]) => figures[key](value).padEnd(20))
+    console.log(`  ${client.padEnd(16)} ${shown.join(' ')}`)
+  }
+  console.log()
+}
+
+export function printBudget(lines, python, scenarios) {
+  console.log('Budget')
+  for (const { what, value, limit, isMet, sign } of lines)
+    console.log(
+      `  ${isMet ? 'met    ' : 'NOT MET'} ${pad(value === null ? '-' : value.toFixed(2), 7)} ${sign} ${String(limit).padEnd(5)} ${what}`,
+    )
+  const alone = scenarios.find(({ inFlight }) => inFlight === 1)?.results.find(({ name }) => name === BASE)
+  if (python !== null && alone !== undefined) {
+    const times = (python.cpuMicros / alone.cpuMicros).toFixed(1)
+    console.log(
+      `\nPython Requests ${python.version}: ${python.cpuMicros.toFixed(0)} us a request, one at a time: ${times}x ${BASE}`,
+    )
+  }
+}

@@ -1,0 +1,154 @@
+// The main benchmark: a Session beside the clients that people use, scenario by scenario.
+//
+//   pnpm bench [--quick] [--scenario TEXT] [--rounds 7] [--json FILE]
+//
+// Under ten minutes on two idle cores, under one with --quick. Exits 1 if a line of the budget is not met.
+import { execFile, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import { judge } from './budget.mjs'
+import { clients } from './clients.mjs'
+import { compare, median } from './measure.mjs'
+import { runPythonRequests } from './python.mjs'
+import { printBudget, printJobs, printScenario } from './report.mjs'
+import { scenarios } from './scenarios.mjs'
+
+const execute = promisify(execFile)
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+const say = (text) => process.stderr.write(`${text}\n`)
+
+async function startServer() {
+  const server = fork(here('server.mjs'))
+  const [urls] = await once(server, 'message')
+  return { urls, stop: () => server.kill() }
+}
+
+/** One scenario with every client that can do it. */
+async function runScenario(scenario, urls, { rounds, share }) {
+  const { inFlight, settings = {}, only, without = [] } = scenario
+  const opened = []
+  for (const [name, open] of Object.entries(clients)) {
+    if (without.includes(name) || (only !== undefined && !only.includes(name))) continue
+    const client = open({
+      url: `${urls.http}/json`,
+      connections: inFlight,
+      ...settings,
+      ...(settings.http2 ? { ca: urls.ca } : {}),
+    })
+    const run = scenario.run(client, urls)
+    if (run) opened.push({ name, once: run, close: client.close })
+    else await client.close()
+  }
+  const requests = Math.max(inFlight, Math.round(scenario.requests * share))
+  const results = await compare(opened, { requests, inFlight, rounds })
+  for (const { close } of opened) await close()
+  return { name: scenario.name, inFlight, requests, rounds, results }
+}
+
+/** What is measured in processes of their own: which job, for whom, how often. */
+const jobs = [
+  {
+    name: 'download',
+    title: 'download',
+    peers: ['entreat', 'undici.stream', 'undici.request', 'node:http', 'got'],
+    rounds: 3,
+  },
+  { name: 'upload', title: 'upload', peers: ['entreat', 'undici.stream', 'node:http', 'got'], rounds: 3 },
+  { name: 'form', title: 'multipart', peers: ['entreat'], rounds: 1 },
+  {
+    name: 'slowDownload',
+    job: 'download',
+    title: 'download by a slow reader',
+    peers: ['entreat', 'undici.stream'],
+    rounds: 1,
+    size: 1 / 16,
+    slowMs: 2,
+  },
+  { name: 'lines', title: 'lines of 100 bytes', peers: ['entreat', 'undici.request'], rounds: 1 },
+  {
+    name: 'oneShot',
+    title: 'one-shot functions: a connection for every request',
+    peers: ['entreat', 'undici.request', 'node:http', 'got'],
+    rounds: 3,
+  },
+  {
+    name: 'tls',
+    title: 'a new TLS connection for every request',
+    peers: ['entreat', 'undici.request', 'node:http', 'got'],
+    rounds: 3,
+  },
+  {
+    name: 'cold',
+    title: 'cold start',
+    peers: ['entreat', 'undici.request', 'node:http', 'got', 'axios', 'ky', 'node-fetch', 'superagent', 'needle'],
+    rounds: 3,
+  },
+  {
+    name: 'allocations',
+    title: 'what a GET allocates',
+    peers: ['entreat', 'undici.request', 'bare dispatch', 'fetch', 'node:http', 'got', 'axios'],
+    rounds: 1,
+  },
+]
+
+async function runJob({ name, job = name, peers, rounds, size = 1, slowMs = 0 }, urls, { mib, isQuick }) {
+  const runs = Object.fromEntries(peers.map((peer) => [peer, []]))
+  const what = JSON.stringify({ ...urls, mib: mib * size, slowMs })
+  for (let round = 0; round < (isQuick ? 1 : rounds); round++) {
+    for (const peer of peers) {
+      const { stdout } = await execute(process.execPath, ['--expose-gc', here('job.mjs'), job, peer, what])
+      runs[peer].push(JSON.parse(stdout))
+    }
+  }
+  return Object.fromEntries(peers.map((peer) => [peer, mediansOf(runs[peer])]))
+}
+
+function mediansOf(runs) {
+  return Object.fromEntries(Object.keys(runs[0]).map((key) => [key, median(runs.map((run) => run[key]))]))
+}
+
+async function main(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      scenario: { type: 'string', default: '' },
+      rounds: { type: 'string' },
+      json: { type: 'string' },
+    },
+  })
+  const isQuick = values.quick
+  const rounds = Number(values.rounds ?? (isQuick ? 3 : 7))
+  const pace = { rounds, share: isQuick ? 0.15 : 1, mib: isQuick ? 128 : 1024, isQuick }
+  const machine = { node: process.version, cpu: cpus()[0].model, cores: cpus().length }
+  console.log(`Node ${machine.node}, ${machine.cores} x ${machine.cpu}; medians of ${rounds} interleaved rounds\n`)
+  const { urls, stop } = await startServer()
+  const report = { machine, scenarios: [], transfers: {}, python: null }
+  const isWanted = ({ name, title = name }) => title.includes(values.scenario)
+  try {
+    for (const scenario of scenarios.filter(isWanted)) {
+      say(scenario.name)
+      const result = await runScenario(scenario, urls, pace)
+      report.scenarios.push(result)
+      printScenario(result)
+    }
+    report.python = await runPythonRequests(`${urls.http}/json`)
+    for (const job of jobs.filter(isWanted)) {
+      say(job.title)
+      report.transfers[job.name] = await runJob(job, urls, pace)
+      printJobs(job.title, report.transfers[job.name], pace)
+    }
+  } finally {
+    stop()
+  }
+  const lines = judge(report)
+  printBudget(lines, report.python, report.scenarios)
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify({ ...report, budget: lines }, null, 2)}\n`)
+  return values.scenario === '' && lines.some(({ isMet }) => !isMet) ? 1 : 0
+}
+
+process.exitCode = await main(process.argv.slice(2))
