@@ -38,7 +38,10 @@ const clients = [
     name: 'undici.request, allowH2',
     open(url, ca) {
       const dispatcher = new Agent({ allowH2: true, connections: 1, pipelining: IN_FLIGHT, connect: { ca } })
-      return { get: async () => (await request(url, { dispatcher })).body.arrayBuffer(), close: () => dispatcher.close() }
+      return {
+        get: async () => (await request(url, { dispatcher })).body.arrayBuffer(),
+        close: () => dispatcher.close(),
+      }
     },
   },
   {
@@ -84,7 +87,9 @@ for (let round = 1; round <= rounds; round++) {
   process.stderr.write(`round ${round} of ${rounds}\n`)
   for (const { get, runs } of contenders) runs.push(await measure(get, requests))
 }
-console.log(`GET, 1 KB, ${IN_FLIGHT} in flight on one connection, ${requests} requests x ${rounds} rounds, ${process.version}\n`)
+console.log(
+  `GET, 1 KB, ${IN_FLIGHT} in flight on one connection, ${requests} requests x ${rounds} rounds, ${process.version}\n`,
+)
 for (const { name, runs } of contenders) {
   const [cpu, rate] = [median(runs.map((run) => run.cpu)), median(runs.map((run) => run.rate))]
   console.log(`${name.padEnd(26)} ${cpu.toFixed(0).padStart(5)} us of CPU   ${rate.toFixed(0).padStart(6)} requests/s`)
