@@ -9,7 +9,7 @@ import { connect } from 'node:http2'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { HTTPAdapter, Session } from '@entreat/core'
-import got from 'got'
+import { got } from 'got'
 import { Agent, request } from 'undici'
 
 const IN_FLIGHT = 100
@@ -81,7 +81,7 @@ const { values } = parseArgs({
 const [requests, rounds] = [Number(values.requests), Number(values.rounds)]
 const server = fork(fileURLToPath(new URL('http2-server.mjs', import.meta.url)))
 const [{ url, ca }] = await once(server, 'message')
-const contenders = clients.map(({ name, open }) => ({ name, ...open(url, ca), runs: [] }))
+const contenders = clients.map((client) => ({ name: client.name, ...client.open(url, ca), runs: [] }))
 for (const { get } of contenders) await measure(get, Math.min(requests, 2000))
 for (let round = 1; round <= rounds; round++) {
   process.stderr.write(`round ${round} of ${rounds}\n`)
@@ -94,7 +94,7 @@ for (const { name, runs } of contenders) {
   const [cpu, rate] = [median(runs.map((run) => run.cpu)), median(runs.map((run) => run.rate))]
   console.log(`${name.padEnd(26)} ${cpu.toFixed(0).padStart(5)} us of CPU   ${rate.toFixed(0).padStart(6)} requests/s`)
 }
-for (const { close } of contenders) await close()
+await Promise.all(contenders.map(({ close }) => close()))
 server.kill()
 // got keeps its connection.
 process.exit()

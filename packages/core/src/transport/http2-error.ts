@@ -22,12 +22,12 @@ const NAMES = [
 ]
 
 /** The name of an error code of RFC 9113 section 7. */
-export function http2ErrorName(code: number): string {
+function http2ErrorName(code: number): string {
   return NAMES[code] ?? `error 0x${code.toString(16)}`
 }
 
 /** A stream that the peer has reset, or a connection that it has given up, as Node would tell it. */
-export function streamError(text: string): Error {
+function streamError(text: string): Error {
   return Object.assign(new Error(text), { code: 'ERR_HTTP2_STREAM_ERROR' })
 }
 

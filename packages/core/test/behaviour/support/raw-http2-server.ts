@@ -15,8 +15,8 @@ export const FRAME = {
   windowUpdate: 8,
   continuation: 9,
 } as const
-export const END_STREAM = 1
-export const ACK = 1
+const END_STREAM = 1
+const ACK = 1
 export const END_HEADERS = 4
 /** RFC 9113 section 7. */
 export const CODE = {
@@ -188,7 +188,7 @@ function take(connection: RawHttp2Connection, handler: RawHttp2Handler, frame: F
     handler.onRequest?.(connection, frame.stream, connection.received(FRAME.headers).length)
 }
 
-export function encodeFrame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
+function encodeFrame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
   const head = Buffer.alloc(9)
   head.writeUIntBE(payload.length, 0, 3)
   head[3] = type
