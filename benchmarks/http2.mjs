@@ -31,7 +31,7 @@ const clients = [
           stream.on('end', () => resolve(Buffer.concat(pieces)))
           stream.on('error', reject)
         })
-      return { get, close: () => session.close() }
+      return { get, close: async () => session.close() }
     },
   },
   {
@@ -49,7 +49,7 @@ const clients = [
     open(url, ca) {
       const https = { certificateAuthority: ca }
       const client = got.extend({ http2: true, https, responseType: 'buffer', retry: { limit: 0 } })
-      return { get: async () => (await client(url)).body, close: () => {} }
+      return { get: async () => (await client(url)).body, close: async () => {} }
     },
   },
 ]
@@ -94,7 +94,7 @@ for (const { name, runs } of contenders) {
   const [cpu, rate] = [median(runs.map((run) => run.cpu)), median(runs.map((run) => run.rate))]
   console.log(`${name.padEnd(26)} ${cpu.toFixed(0).padStart(5)} us of CPU   ${rate.toFixed(0).padStart(6)} requests/s`)
 }
-await Promise.all(contenders.map(({ close }) => close()))
+for (const contender of contenders) await contender.close()
 server.kill()
 // got keeps its connection.
 process.exit()

@@ -6,6 +6,7 @@
 //   pnpm bench toolbelt [--mib 1024] [--urls 10000]          memory of what is streamed: see toolbelt.mjs
 //   pnpm bench ftp [--mebibytes 1024] [--rounds 3]           a large file beside curl and basic-ftp: see ftp.mjs
 //   pnpm bench http2 [--requests 10000] [--rounds 5]         requests that share a connection: see http2.mjs
+//   pnpm bench ftp [--mebibytes 1024] [--rounds 5] [--tls]   a large file beside curl and basic-ftp: see ftp.mjs
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { runAuthBenchmark } from './auth/run-auth.mjs'
