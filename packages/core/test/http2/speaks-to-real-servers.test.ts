@@ -152,10 +152,11 @@ describe('nghttpx in front of HTTP/1.1', () => {
   it('reports a backend that breaks off', async () => {
     await using backend = await TestServer.start({ tls: false })
     await using server = await startNghttpx(certificate, Number(new URL(backend.url).port))
-    expect((await failure(session.get(`${server.url}/truncated`))).code).toBe('ERR_BODY_TRUNCATED')
     // It may reset the stream before it has passed on the head.
-    const chunked = await failure(session.get(`${server.url}/truncated?chunked=true`))
-    expect(chunked.code).toMatch(/^ERR_(?:BODY_TRUNCATED|CONNECTION)$/)
+    for (const path of ['/truncated', '/truncated?chunked=true']) {
+      const { code } = await failure(session.get(server.url + path))
+      expect(code).toMatch(/^ERR_(?:BODY_TRUNCATED|CONNECTION)$/)
+    }
     expect((await session.get(`${server.url}/close`)).statusCode).toBe(502)
   })
 })
