@@ -46,6 +46,7 @@ export class HTTPConnection implements Connection, Link {
   leased = false
   #served = 0
   #busy = false
+  #isRetired = false
   /** Why it is of no use any more. */
   #failure: unknown = null
   readonly #route: Route
@@ -143,8 +144,14 @@ export class HTTPConnection implements Connection, Link {
     // undici decides right after this call whether the socket is kept.
     queueMicrotask(() => {
       this.#busy = false
+      if (this.#isRetired) return this.destroy()
       if (!this.leased && !this.closed) this.#owner.onIdle(this)
     })
+  }
+
+  retire(): void {
+    // A scheme that is bound to it goes on with it: it sends no body before it is signed in.
+    this.#isRetired = !this.leased
   }
 
   onFailure(error: unknown): void {

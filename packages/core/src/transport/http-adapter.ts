@@ -18,6 +18,7 @@ import { openProxy, openRoute, type SocketNeeds } from './open-socket.ts'
 import { keyOf, type PoolKey, sharedKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
 import { routeOf } from './route.ts'
+import { secureContextFor } from './secure-context.ts'
 import { StallTimer } from './stall-timer.ts'
 import { tlsSettings } from './tls.ts'
 import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
@@ -145,8 +146,9 @@ export class HTTPAdapter extends TransportAdapter {
     const opening: Opening = { dns: null, connect: null, tls: null }
     let socket: Socket | undefined
     try {
-      // Before anything is dialled: a path that does not exist is no reason to knock.
+      // Before anything is dialled: a path that does not exist, or a passphrase that opens nothing, is no reason to knock.
       const settings = scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
+      if (settings !== null) secureContextFor(settings, this.#options.tls)
       socket = await this.#openRaw(request, options, { signal, opening })
       opening.connect = performance.now()
       if (settings !== null) {
@@ -200,6 +202,7 @@ export class HTTPAdapter extends TransportAdapter {
       isForwarded: false,
       isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
+      retire: () => {},
       onMessageEnd: () => {},
       onFailure: () => {},
     }

@@ -14,7 +14,7 @@ import { elsewhereAfter, NotProcessed, resetError } from './http2-error.ts'
 import { encodeHttp2Head } from './http2-head.ts'
 import { type BodyTap, IncomingBody } from './incoming-body.ts'
 import { networkError, retold } from './network-error.ts'
-import { OutgoingBody, SLICE_BYTES, slices } from './outgoing-body.ts'
+import { OutgoingBody, SLICE_BYTES, slices, wrongLength } from './outgoing-body.ts'
 import type { Stallable, StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 
@@ -68,7 +68,6 @@ class Http2Exchange implements BodyTap, Stallable {
   #stream: ClientHttp2Stream | null = null
   #outgoing: OutgoingBody | null = null
   #onDrain: (() => void) | null = null
-  #bodyBytes = 0
   #responseStarted = false
   #headSeen = false
   /** Whether END_STREAM came: what looks like an end without it is none. */
@@ -104,6 +103,7 @@ class Http2Exchange implements BodyTap, Stallable {
       signal?.addEventListener('abort', this.#onAbort, { once: true })
       const head = encodeHttp2Head(this.#request, this.#link.isTunnelled)
       const content = this.#request.body?.open() ?? null
+      checkLength(content, this.#request.body?.length ?? null)
       const isEmpty = content === null || (content instanceof Uint8Array && content.length === 0)
       const stream = this.#link.session.request(head, { endStream: isEmpty })
       this.#stream = stream
@@ -151,22 +151,21 @@ class Http2Exchange implements BodyTap, Stallable {
       return
     }
     stream.on('drain', () => this.#drained())
-    const observer = { onFailure: (error: unknown) => this.#fail(error, true), onEmpty: () => {} }
+    const observer = {
+      onFailure: (error: unknown) => this.#fail(error, true),
+      onEmpty: () => {},
+      onFault: (error: Error) => this.#fail(error),
+    }
     const pieces = content instanceof Uint8Array ? slices(content) : content
-    this.#outgoing = new OutgoingBody(pieces, observer, write, (error) => this.#fail(error))
+    this.#outgoing = new OutgoingBody(pieces, this.#request.body?.length ?? null, observer, write)
     this.#pump(this.#outgoing, stream).catch((error: unknown) => this.#fail(error))
   }
 
   async #pump(pieces: OutgoingBody, stream: ClientHttp2Stream): Promise<void> {
-    const promised = this.#request.body?.length ?? null
     for await (const piece of pieces) {
-      this.#bodyBytes += piece.length
-      if (promised !== null && this.#bodyBytes > promised) throw wrongLength()
       if (!stream.write(piece)) await new Promise<void>((resolve) => (this.#onDrain = resolve))
     }
-    if (this.#isOver) return
-    if (promised !== null && this.#bodyBytes < promised) throw wrongLength()
-    stream.end()
+    if (!this.#isOver) stream.end()
   }
 
   #drained(): void {
@@ -334,6 +333,8 @@ function headTooLong(): LimitExceededError {
   return new LimitExceededError('the head of the response is longer than limits.headerBytes')
 }
 
-function wrongLength(): InvalidHeader {
-  return new InvalidHeader('the body has not the length that Content-Length says')
+/** A body from memory may be another than was promised as well. */
+function checkLength(content: unknown, promised: number | null): void {
+  if (!(content instanceof Uint8Array) || promised === null || content.length === promised) return
+  throw wrongLength(content.length, promised, content.length > promised)
 }

@@ -163,6 +163,18 @@ describe.each([
   })
 })
 
+describe('a proxy that asks for Digest', () => {
+  it('is answered once for whatever is behind it', async () => {
+    await using digestProxy = await TestProxy.start({ authenticate: digestAuthenticator() })
+    await using session = newSession(digestProxy.url)
+    session.proxyAuth = new DigestAuth('bob', 'secret')
+    for (const url of [server.url, server.httpsUrl, server.httpsUrl.replace('localhost', '127.0.0.1')])
+      expect((await session.get(`${url}/get`)).statusCode).toBe(200)
+    const signed = digestProxy.requests.map((request) => request.header('proxy-authorization') !== null)
+    expect(signed).toEqual([false, true, true, true])
+  })
+})
+
 describe('a proxy that refuses the credentials', () => {
   it('is a response for http', async () => {
     await using session = newSession(lockedProxy.url)
