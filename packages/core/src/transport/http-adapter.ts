@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Dispatcher } from 'undici'
-import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
+import { InvalidURL, redactUrl, UsageError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
@@ -222,5 +222,5 @@ function canGoAgain({ body }: PreparedRequest, { signal }: TransportOptions): bo
 function checkScheme(request: PreparedRequest): void {
   const { scheme } = request.parsedUrl
   if (scheme === 'http' || scheme === 'https') return
-  throw new InvalidSchema(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
+  throw new InvalidURL(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
 }
