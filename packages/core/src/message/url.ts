@@ -47,6 +47,8 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
 ])
 
 const REMEMBERED = 1000
+/** Longer ones are parsed each time: servers choose the targets of redirects, and must not choose how much is kept. */
+const LONGEST_REMEMBERED = 2000
 const remembered = new Map<string, ParsedUrl>()
 
 /**
@@ -60,6 +62,7 @@ export function parseUrl(text: string): ParsedUrl {
   const known = remembered.get(text)
   if (known !== undefined) return known
   const parsed = parse(text)
+  if (text.length > LONGEST_REMEMBERED) return parsed
   if (remembered.size >= REMEMBERED) remembered.clear()
   remembered.set(text, parsed)
   return parsed
