@@ -70,7 +70,7 @@ async function neverAnswer({ query, readBody }: RouteContext): Promise<void> {
 
 /** Answers the first request of a connection, and closes without an answer at any other. */
 function answerOnce(context: RouteContext): void {
-  if (context.connection.requestCount > 1) endConnection(context.request.socket)
+  if (context.connection.requestCount > 1) endConnection(context)
   else tellConnection(context)
 }
 
