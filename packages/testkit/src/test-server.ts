@@ -133,7 +133,10 @@ function secureServer(
 ): HttpsServer | Http2SecureServer {
   if (options.http2 !== true) return createTlsServer(tlsOptions(options), listener)
   // What handlers get over HTTP/2 is Node's compatibility API: the same members, except those of the connection.
-  const server = createHttp2Server({ ...tlsOptions(options), allowHTTP1: true }, listener as never)
+  const server = createHttp2Server(
+    { ...tlsOptions(options), allowHTTP1: true, maxSendHeaderBlockLength: 1_048_576 },
+    listener as never,
+  )
   server.on('sessionError', () => {}) // a client that leaves
   server.on('session', (session) => {
     const connection = connections.find(session.socket)
