@@ -117,7 +117,10 @@ describe('timeout.total', () => {
 class Clockwise extends AuthBase {
   readonly told: number[] = []
 
-  async *authFlow(request: PreparedRequest, context: AuthContext): AsyncGenerator<PreparedRequest, void, Response> {
+  override async *authFlow(
+    request: PreparedRequest,
+    context: AuthContext,
+  ): AsyncGenerator<PreparedRequest, void, Response> {
     this.told.push(context.now())
     const other = request.copy()
     other.url = `${server.url}/never`
