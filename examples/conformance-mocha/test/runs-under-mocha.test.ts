@@ -63,5 +63,5 @@ test('a failure names the class and the rule, and no other rule fails', () => {
   expect(report.stats.passes).toBeGreaterThan(30)
   const messages = report.failures.map(({ err }) => err.message)
   const rules = new Set(messages.map((message) => /^(\w+) breaks rule ([\w.]+): /.exec(message)?.slice(1, 3).join(' ')))
-  expect([...rules].sort(), messages.join('\n')).toEqual(['MarkingAdapter 4.2.2', 'TalkativeAuth 5'])
+  expect(rules, messages.join('\n')).toEqual(new Set(['MarkingAdapter 4.2.2', 'TalkativeAuth 5']))
 }, 240_000)

@@ -60,7 +60,7 @@ export class FakeClock implements Clock {
   setTimeout(callback: () => void, ms: number): object {
     const timer = { due: this.#elapsed + Math.max(SHORTEST_TIMER, Number.isNaN(ms) ? 0 : ms), callback }
     this.#timers.add(timer)
-    for (const told of [...this.#watchers]) told()
+    for (const told of this.#watchers) told()
     return timer
   }
 
