@@ -70,16 +70,17 @@ const NO_MEMBERS: Members = {}
 
 async function describe(input: FetchInput, init: FetchInit | null): Promise<Asked> {
   const given = input instanceof globalThis.Request ? input : null
+  const url = input instanceof globalThis.Request ? input.url : String(input)
   if (given === null && init === null)
     return {
       method: 'GET',
-      url: String(input),
+      url,
       options: {},
       omitsCredentials: false,
       redirect: 'follow',
       integrity: '',
     }
-  const own = init === null ? NO_MEMBERS : membersOf(init, given?.url ?? String(input))
+  const own = init === null ? NO_MEMBERS : membersOf(init, url)
   const method = checkedMethod(own.method ?? given?.method ?? 'GET')
   const headers = headersOf(own, given)
   addCacheHeaders(headers, own.cache ?? (given as Members | null)?.cache)
@@ -101,7 +102,7 @@ async function describe(input: FetchInput, init: FetchInit | null): Promise<Aske
     ...(held === null ? bodyOf(body, headers, own.duplex) : { data: await bodyAtHand(held) }),
   }
   const integrity = own.integrity ?? given?.integrity ?? ''
-  return { method, url: given?.url ?? String(input), options, omitsCredentials, redirect, integrity }
+  return { method, url, options, omitsCredentials, redirect, integrity }
 }
 
 /** What {@link describe} checks itself. */
@@ -114,7 +115,7 @@ const CHECKED_HERE: ReadonlySet<string> = new Set(['method', 'headers', 'body', 
  */
 function membersOf(init: FetchInit, url: string): Members {
   const prototype = Object.getPrototypeOf(init) as unknown
-  if (prototype !== Object.prototype && prototype !== null) return new globalThis.Request(url, init) as Members
+  if (prototype !== Object.prototype && prototype !== null) return new globalThis.Request(url, init)
   const own = Object.assign(Object.create(null) as object, init) as Members
   if ('dispatcher' in own && own.dispatcher !== undefined && own.dispatcher !== null) throw dispatcherRefused()
   if (own.signal !== undefined && own.signal !== null && !(own.signal instanceof AbortSignal))
@@ -166,7 +167,7 @@ function bodyOf(body: unknown, headers: HeaderRecord, duplex: unknown): RequestO
     return { data: Buffer.from(body.toString()) }
   }
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob) return { data: body as Blob }
-  if (body instanceof ReadableStream || (typeof body === 'object' && Symbol.asyncIterator in (body as object))) {
+  if (body instanceof ReadableStream || (typeof body === 'object' && Symbol.asyncIterator in body)) {
     if (duplex !== 'half') throw new TypeError('RequestInit: duplex option is required when sending a body.')
     const stream = body as ReadableStream<Uint8Array>
     if (stream.locked || Readable.isDisturbed(stream as never))
@@ -174,5 +175,7 @@ function bodyOf(body: unknown, headers: HeaderRecord, duplex: unknown): RequestO
     return { data: stream }
   }
   headers['content-type'] ??= 'text/plain;charset=UTF-8'
+  // Anything else is text, as Web IDL makes it.
+  // oxlint-disable-next-line typescript/no-base-to-string
   return { data: Buffer.from(String(body)) }
 }

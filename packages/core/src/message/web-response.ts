@@ -67,5 +67,5 @@ function webBody(response: Response): ReadableStream<Uint8Array> {
     cancel() {
       response.close()
     },
-  }) as ReadableStream<Uint8Array>
+  })
 }

@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { Session } from '@entreat/core'
 import { useSite } from '../requests/support/servers.ts'
+import { describeDifferences } from './cases/describe-differences.ts'
 import { bodies } from './cases/bodies.ts'
 import { failures } from './cases/failures.ts'
 import { inputs } from './cases/inputs.ts'
@@ -30,4 +32,9 @@ describe.each(topics)('$title:', ({ cases }) => {
       })
     },
   )
+})
+
+test('the reference page says what these cases show', async () => {
+  const page = new URL('../../../../../docs/reference/fetch.md', import.meta.url)
+  await expect(describeDifferences(topics)).toMatchFileSnapshot(fileURLToPath(page))
 })

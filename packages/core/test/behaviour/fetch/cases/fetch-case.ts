@@ -44,7 +44,12 @@ export async function sent(fetch: Fetch, input: FetchInput, init?: FetchInit): P
 export function head(response: Response, site: Site): Record<string, unknown> {
   const { status, statusText, ok, redirected, type, url, bodyUsed } = response
   return {
-    ...{ status, statusText, ok, redirected, type, bodyUsed },
+    status,
+    statusText,
+    ok,
+    redirected,
+    type,
+    bodyUsed,
     url: url.replace(site.url, ''),
     hasBody: response.body !== null,
   }

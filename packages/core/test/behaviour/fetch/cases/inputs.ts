@@ -32,12 +32,20 @@ export const inputs: Topic = {
       name: 'an object with toString',
       run: (fetch, site) => sent(fetch, { toString: () => anything(site) } as unknown as string),
     },
+    {
+      name: 'a space, an umlaut and dots in a path',
+      async run(fetch, site) {
+        await (await fetch(`${site.url}/anything/x/../a b/\u00fc?q=\u00e9&r=a b#part`)).text()
+        return site.server.requests.at(-1)?.url
+      },
+    },
     { name: 'a Request', run: (fetch, site) => sent(fetch, new Request(anything(site), { headers: own })) },
     {
       name: 'an init that overrides method, headers and body of a Request',
       run: (fetch, site) =>
         sent(fetch, new Request(anything(site), { method: 'POST', body: 'old', headers: own }), {
-          ...{ method: 'PUT', body: 'new' },
+          method: 'PUT',
+          body: 'new',
           headers: { 'X-New': '2' },
         }),
     },
@@ -87,7 +95,10 @@ export const inputs: Topic = {
     refusing('a signal that is none', () => ({ signal: {} as AbortSignal })),
     sending('signal: null', () => ({ signal: null })),
     sending('keepalive, referrer and mode, which change nothing', () => ({
-      ...{ keepalive: true, referrer: 'http://elsewhere.test/', mode: 'cors', referrerPolicy: 'no-referrer' },
+      keepalive: true,
+      referrer: 'http://elsewhere.test/',
+      mode: 'cors',
+      referrerPolicy: 'no-referrer',
     })),
     {
       name: 'the headers of cache modes',

@@ -90,7 +90,9 @@ export const redirects: Topic = {
       run: (fetch, site) =>
         refusal(
           fetch(site.url + to('/anything', 307), {
-            ...{ method: 'POST', body: pieces() as unknown as string, duplex: 'half' },
+            method: 'POST',
+            body: pieces() as unknown as string,
+            duplex: 'half',
           }),
         ),
     },
