@@ -1,55 +1,69 @@
-// One transfer of benchmarks/ftp.mjs in a process of its own: node ftp-transfer.mjs entreat|basic-ftp down|up HOST PORT NAME FILE [sha256]
-// Prints JSON: how long it took, how much memory it took over what the idle process holds, and a digest if one is asked for.
+// One transfer of benchmarks/ftp.mjs in a process of its own: node ftp-transfer.mjs CLIENT KIND PORT NAME FILE [CA] [sha256]
+// Prints JSON: how long it took, its processor time, how much memory it took over what the idle process holds, and a digest if one is asked for.
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Writable } from 'node:stream'
-import { FTPAdapter } from '@entreat/adapter-ftp'
-import { Session } from '@entreat/core'
+import { ftpSession } from '@entreat/adapter-ftp'
 
-const [client, direction, host, port, name, file, digest] = process.argv.slice(2)
+const [client, kind, port, name, file, ca, digest] = process.argv.slice(2)
+const host = '127.0.0.1'
 const credentials = ['alice', 'secret']
+const hash = digest === 'sha256' ? createHash('sha256') : null
+let bytes = 0
 
-async function withEntreat(hash) {
-  const session = new Session({ auth: credentials, trustEnv: false })
-  session.mount('ftp://', new FTPAdapter())
-  const url = `ftp://${host}:${port}/${name}`
-  await session.get(`ftp://${host}:${port}/small.txt`)
-  const idle = process.memoryUsage.rss()
-  const started = performance.now()
-  if (direction === 'down') {
-    const response = await session.get(url, { stream: true })
-    for await (const piece of response) hash?.update(piece)
-  } else {
-    const response = await session.put(url, { data: createReadStream(file, { highWaterMark: 512 * 1024 }) })
-    response.raiseForStatus()
-  }
-  const ms = performance.now() - started
-  await session.close()
-  return { idle, ms }
+function count(piece) {
+  bytes += piece.length
+  hash?.update(piece)
 }
 
-async function withBasicFtp(hash) {
+/** What each way of using entreat does, given a session and the URL. */
+const ways = {
+  'entreat: for await': async (session, url) => {
+    for await (const piece of await session.retr(url)) count(piece)
+  },
+  'entreat: lendPieces': async (session, url) => (await session.retr(url)).lendPieces(count),
+  'entreat: download': (session, url) => session.download(url, file),
+  'entreat: stream': (session, url) => session.stor(url, createReadStream(file, { highWaterMark: 512 * 1024 })),
+  'entreat: upload': (session, url) => session.upload(file, url),
+}
+
+async function withEntreat() {
+  const secure = ca === '' ? {} : { verify: ca, ftp: { explicitTls: true } }
+  const session = ftpSession({ auth: credentials, trustEnv: false, ...secure })
+  await session.get(`ftp://${host}:${port}/small.txt`)
+  const measured = await measure(() => ways[client](session, `ftp://${host}:${port}/${name}`))
+  await session.close()
+  return measured
+}
+
+async function withBasicFtp() {
   const { Client } = createRequire(new URL('../packages/adapter-ftp/package.json', import.meta.url))('basic-ftp')
   const ftp = new Client()
-  await ftp.access({ host, port: Number(port), user: credentials[0], password: credentials[1] })
-  const idle = process.memoryUsage.rss()
-  const started = performance.now()
-  if (direction === 'down') {
-    const write = (piece, _encoding, done) => {
-      hash?.update(piece)
-      done()
-    }
-    await ftp.downloadTo(new Writable({ write }), name)
-  } else {
-    await ftp.uploadFrom(createReadStream(file, { highWaterMark: 512 * 1024 }), name)
+  const secure = ca === '' ? {} : { secure: true, secureOptions: { ca: readFileSync(ca) } }
+  await ftp.access({ host, port: Number(port), user: credentials[0], password: credentials[1], ...secure })
+  const sink = () => new Writable({ write: (piece, _encoding, done) => done(count(piece)) })
+  await ftp.downloadTo(sink(), 'small.txt')
+  const transfer = {
+    down: () => ftp.downloadTo(sink(), name),
+    'to a file': () => ftp.downloadTo(file, name),
+    up: () => ftp.uploadFrom(createReadStream(file, { highWaterMark: 512 * 1024 }), name),
   }
-  const ms = performance.now() - started
+  const measured = await measure(transfer[kind])
   ftp.close()
-  return { idle, ms }
+  return measured
 }
 
-const hash = digest === 'sha256' ? createHash('sha256') : null
-const { idle, ms } = await (client === 'entreat' ? withEntreat(hash) : withBasicFtp(hash))
+async function measure(transfer) {
+  const idle = process.memoryUsage.rss()
+  const before = process.cpuUsage()
+  const started = performance.now()
+  await transfer()
+  const ms = performance.now() - started
+  const { user, system } = process.cpuUsage(before)
+  return { idle, ms, cpuMs: (user + system) / 1000 }
+}
+
+const { idle, ...times } = await (client === 'basic-ftp' ? withBasicFtp() : withEntreat())
 const overIdle = (process.resourceUsage().maxRSS * 1024 - idle) / 1048576
-console.log(JSON.stringify({ ms, overIdle, sha256: hash?.digest('hex') }))
+console.log(JSON.stringify({ ...times, overIdle, bytes, sha256: hash?.digest('hex') }))

@@ -4,7 +4,7 @@
 //   pnpm bench scaling [--requests 100000]                   what grows with what: see core/scaling.mjs
 //   pnpm bench auth [--rounds 3] [--json FILE]               Kerberos and NTLM: see auth/run-auth.mjs
 //   pnpm bench toolbelt [--mib 1024] [--urls 10000]          memory of what is streamed: see toolbelt.mjs
-//   pnpm bench ftp [--mebibytes 1024] [--rounds 3]           a large file beside curl and basic-ftp: see ftp.mjs
+//   pnpm bench ftp [--mebibytes 1024] [--rounds 5] [--tls]   a large file beside curl and basic-ftp: see ftp.mjs
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { runAuthBenchmark } from './auth/run-auth.mjs'

@@ -1,19 +1,25 @@
-// `pnpm docs`: writes the API reference to docs/reference/api, then checks every relative link in the documentation.
+// `pnpm docs`: writes docs/reference/errors.md and the API reference to docs/reference/api, then checks every relative link in the documentation.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { install, root, run, runMain, workspaceFolders } from './install.mjs'
 
 const generated = join(root, 'docs', 'reference', 'api')
 
-function main() {
+async function main() {
   install()
+  const { writeErrorCodes } = await import('./error-codes.mjs')
+  const faults = writeErrorCodes()
+  for (const fault of faults) console.log(`FAILED ${fault}`)
+  if (faults.length > 0) return 1
   console.log('Writing docs/reference/api…')
   if (run('typedoc', ['--treatWarningsAsErrors']) !== 0) return 1
   const files = documents()
   const broken = files.flatMap(findBrokenLinks)
   for (const { file, line, target, why } of broken) console.log(`FAILED ${file}:${line} links to ${target}: ${why}`)
+  const unlisted = findUnlistedDecisions()
+  for (const name of unlisted) console.log(`FAILED docs/decisions/README.md does not list ${name}`)
   console.log(`${files.length} documents, ${broken.length} broken links`)
-  return broken.length > 0 ? 1 : 0
+  return broken.length + unlisted.length > 0 ? 1 : 0
 }
 
 /** Every Markdown file a reader starts from: docs/, the root's and each package's. */
@@ -27,6 +33,12 @@ function documents() {
     ...workspaceFolders().flatMap(inFolder),
     ...inDocs.filter((file) => file.endsWith('.md') && !file.startsWith(generated)),
   ]
+}
+
+function findUnlistedDecisions() {
+  const folder = join(root, 'docs', 'decisions')
+  const index = readFileSync(join(folder, 'README.md'), 'utf8')
+  return readdirSync(folder).filter((name) => /^\d{4}-/.test(name) && !index.includes(`](${name})`))
 }
 
 function findBrokenLinks(file) {

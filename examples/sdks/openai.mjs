@@ -9,7 +9,7 @@ const client = new OpenAI({
   baseURL,
   maxRetries: 0,
   fetch: session.fetch,
-  // Its own Authorization would stand in the way of the gateway's.
+  // Digest speaks for us: the gateway need not see a key.
   defaultHeaders: { Authorization: null },
 })
 

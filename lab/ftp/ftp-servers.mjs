@@ -134,9 +134,17 @@ function killOne(pid, how) {
 
 /** Processes that serve a connection each, some with a helper of their own. */
 function descendants(pid) {
-  const list = `/proc/${pid}/task/${pid}/children`
-  const children = existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter(Boolean).map(Number) : []
+  const children = childrenOf(pid).split(' ').filter(Boolean).map(Number)
   return children.flatMap((child) => [child, ...descendants(child)])
+}
+
+function childrenOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  } catch {
+    // It ended between being listed and being asked.
+    return ''
+  }
 }
 
 function answers(port, host) {

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { LabCertificates } from './certificates.ts'
-import { findFreePorts, type LabFolder, labSources } from './lab-folder.ts'
-import { ServerLog } from './server-log.ts'
+import { findFreePorts, type LabFolder } from '../processes/lab-folder.ts'
+import { labSources } from './lab-sources.ts'
+import { ServerLog } from '../processes/server-log.ts'
 
 /**
  * A GSSAPI acceptor over TLS that checks channel bindings, for Kerberos, NTLM and NTLM within SPNEGO.

@@ -3,10 +3,11 @@ import { get } from 'node:http'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import type { LabCertificates } from './certificates.ts'
-import { findFreePorts, type LabFolder, labSources } from './lab-folder.ts'
+import { findFreePorts, type LabFolder } from '../processes/lab-folder.ts'
 import { labRealm } from './lab-users.ts'
-import { isRoot, userIds } from './lab-problem.ts'
-import { ServerLog } from './server-log.ts'
+import { labSources } from './lab-sources.ts'
+import { isRoot, userIds } from '../processes/users.ts'
+import { ServerLog } from '../processes/server-log.ts'
 
 const locations = ['open', 'krb', 'krbconn', 'krbbasic', 'deleg', 'session', 'ntlm', 'nego', 'ntlmclosed'] as const
 

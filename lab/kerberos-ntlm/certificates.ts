@@ -1,5 +1,5 @@
 import { chmodSync, writeFileSync } from 'node:fs'
-import type { LabFolder } from './lab-folder.ts'
+import type { LabFolder } from '../processes/lab-folder.ts'
 
 /** Paths of PEM files: an authority, and two certificates that it signed for one key. */
 export interface LabCertificates {

@@ -1,5 +1,5 @@
 import { chmodSync, writeFileSync } from 'node:fs'
-import { findFreePorts, type LabFolder } from './lab-folder.ts'
+import { findFreePorts, type LabFolder } from '../processes/lab-folder.ts'
 import { labRealm, labUsers } from './lab-users.ts'
 
 /** Principals of servers; each is in the servers' keytab. `localhost` may be delegated to. */

@@ -1,4 +1,5 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
+import { isRoot } from '../processes/users.ts'
 
 /** Which servers a lab shall have. */
 export interface LabNeeds {
@@ -62,25 +63,6 @@ export function labProblem(needs: LabNeeds): string | null {
   )
   if (missing.size === 0) return null
   return `the Kerberos and NTLM lab needs Debian's ${[...missing].join(', ')} (lab/debian-packages.txt)`
-}
-
-/** Whether this process may become other users. */
-export function isRoot(): boolean {
-  return process.getuid?.() === 0
-}
-
-/**
- * The numbers of a user of this system.
- *
- * @returns `null` if there is no such user.
- */
-export function userIds(name: string): { readonly uid: number; readonly gid: number } | null {
-  if (!existsSync('/etc/passwd')) return null
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith(`${name}:`))
-  const [, , uid, gid] = line?.split(':') ?? []
-  return uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) }
 }
 
 /** How Debian's folders of libraries name this machine. */

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { type LabFolder } from './lab-folder.ts'
+import { type LabFolder } from '../processes/lab-folder.ts'
 import { writeClientConfig } from './kdc.ts'
 
 /** A KDC that takes connections and never answers: every call that needs a ticket from it waits. */

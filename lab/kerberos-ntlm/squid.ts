@@ -2,9 +2,9 @@ import { chownSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { randomUUID } from 'node:crypto'
 import type { LabCertificates } from './certificates.ts'
-import { findFreePorts, type LabFolder } from './lab-folder.ts'
-import { isRoot, userIds } from './lab-problem.ts'
-import { ServerLog } from './server-log.ts'
+import { findFreePorts, type LabFolder } from '../processes/lab-folder.ts'
+import { isRoot, userIds } from '../processes/users.ts'
+import { ServerLog } from '../processes/server-log.ts'
 import type { LabWinbind } from './winbind.ts'
 
 /** Squid, which asks everybody for Negotiate (Kerberos) or NTLM. Users of NTLM are in the domain LABSRV. */

@@ -3,8 +3,9 @@ import { type LabApache, startApache } from './apache.ts'
 import { type LabCertificates, makeCertificates } from './certificates.ts'
 import { type LabAcceptor, startAcceptor } from './acceptor.ts'
 import { type LabKdc, startKdc } from './kdc.ts'
-import { LabFolder } from './lab-folder.ts'
-import { isRoot, labProblem, type LabNeeds } from './lab-problem.ts'
+import { LabFolder } from '../processes/lab-folder.ts'
+import { isRoot } from '../processes/users.ts'
+import { labProblem, type LabNeeds } from './lab-problem.ts'
 import { labDomain, labUsers, squidDomain } from './lab-users.ts'
 import { type MuteKdc, startMuteKdc } from './mute-kdc.ts'
 import { type LabSquid, startSquid } from './squid.ts'
@@ -12,7 +13,7 @@ import { startWinbind } from './winbind.ts'
 
 export { labProblem, type LabNeeds } from './lab-problem.ts'
 export { labDomain, labRealm, labUsers, squidDomain } from './lab-users.ts'
-export type { LoggedRequest, LogQuery } from './server-log.ts'
+export type { LoggedRequest, LogQuery } from '../processes/server-log.ts'
 
 /** Attempts to start: a port that was free may be taken the moment after. */
 const START_ATTEMPTS = 3

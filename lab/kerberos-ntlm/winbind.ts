@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
-import type { LabFolder } from './lab-folder.ts'
-import { userIds } from './lab-problem.ts'
+import type { LabFolder } from '../processes/lab-folder.ts'
+import { userIds } from '../processes/users.ts'
 import { labDomain, labUsers, squidDomain } from './lab-users.ts'
 
 /** What checks NTLM for Squid: Samba's winbindd with accounts of its own and no domain controller. */

@@ -33,6 +33,7 @@ export class DownloadBody implements ByteSource {
   #received = 0
   #hasEnded = false
   #isDone = false
+  #isBegun = false
   #failure: { readonly error: unknown } | null = null
   #wake: (() => void) | null = null
   #timer: NodeJS.Timeout | null = null
@@ -113,7 +114,13 @@ export class DownloadBody implements ByteSource {
     wake?.()
   }
 
-  async read(): Promise<Uint8Array | null> {
+  /** Whether somebody has begun to read it. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
+  async read(): Promise<Buffer | null> {
+    this.#isBegun = true
     for (;;) {
       const piece = this.#take()
       if (piece !== null) return piece
@@ -184,6 +191,23 @@ export class DownloadBody implements ByteSource {
     const error = new ChunkedEncodingError(message, { ...task, cause: new Error('fewer bytes than SIZE said') })
     this.#failure = { error }
     throw error
+  }
+
+  /**
+   * Reads it to its end from the beginning. A piece is the callback's until it is done; then its memory is used again.
+   *
+   * @throws what {@link read} throws, and what the callback throws: then the rest is given up.
+   */
+  async lend(onPiece: (piece: Buffer) => void | Promise<void>): Promise<void> {
+    this.#transfer.lend()
+    try {
+      for (let piece = await this.read(); piece !== null; piece = await this.read()) {
+        await onPiece(piece)
+        this.#transfer.giveBack(piece)
+      }
+    } finally {
+      this.destroy()
+    }
   }
 
   collect(maxBytes: number): Promise<Buffer> {

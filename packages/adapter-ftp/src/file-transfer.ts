@@ -1,7 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { rename, stat, unlink } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
+import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
 import { type RequestOptions, type Response, type Session, UsageError } from '@entreat/core'
+import { FileBody } from './file-body.ts'
+import { FTPResponse } from './ftp-response.ts'
 
 /** How far a transfer is. */
 export interface TransferProgress {
@@ -32,8 +32,6 @@ export interface TransferResult {
   /** Byte that it began at: 0, or more where it was resumed. */
   readonly offset: number
 }
-
-const PIECE_BYTES = 512 * 1024
 
 /**
  * Downloads a file: into `PATH.part`, which gets its name once everything is there. With `resume`, what a `PATH.part` holds is not asked for again; FTP has no
@@ -78,15 +76,32 @@ async function writePart(
   const length = response.headers.get('content-length')
   const totalBytes = length === null ? null : offset + Number(length)
   let bytes = 0
-  const count = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-    for await (const piece of pieces) {
-      bytes += piece.length
-      onProgress?.({ bytes: offset + bytes, totalBytes })
-      yield piece
+  try {
+    const file = await open(part, offset === 0 ? 'w' : 'a')
+    try {
+      await eachPiece(response, async (piece) => {
+        await writeWhole(file, piece)
+        bytes += piece.length
+        onProgress?.({ bytes: offset + bytes, totalBytes })
+      })
+    } finally {
+      await file.close()
     }
+  } finally {
+    response.close()
   }
-  await pipeline(response, count, createWriteStream(part, { flags: offset === 0 ? 'w' : 'a' }))
   return bytes
+}
+
+/** A proxy that fetches FTP URLs answers with a response of HTTP, which lends nothing. */
+async function eachPiece(response: Response, onPiece: (piece: Buffer) => Promise<void>): Promise<void> {
+  if (response instanceof FTPResponse) return response.lendPieces(onPiece)
+  for await (const piece of response) await onPiece(piece)
+}
+
+/** A write may take less than it is given, on a disk that is nearly full for one. */
+async function writeWhole(file: FileHandle, piece: Buffer): Promise<void> {
+  for (let at = 0; at < piece.length;) at += (await file.write(piece, at)).bytesWritten
 }
 
 /**
@@ -110,15 +125,12 @@ export async function uploadFile(
   if (atomic !== undefined || resume)
     headers = withHeader({ headers }, 'Upload-Mode', atomic === true ? 'atomic' : 'direct')
   let bytes = 0
-  const open = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-    bytes = 0
-    for await (const piece of createReadStream(path, { start: offset, highWaterMark: PIECE_BYTES })) {
-      yield piece as Buffer
-      bytes += (piece as Buffer).length
-      onProgress?.({ bytes: offset + bytes, totalBytes: size })
-    }
+  const onSent = (sent: number): void => {
+    bytes = sent
+    onProgress?.({ bytes: offset + sent, totalBytes: size })
   }
-  await ensureOk(await session.put(url, { ...options, headers, data: open }))
+  const data = new FileBody(path, { start: offset, length: size - offset, onSent })
+  await ensureOk(await session.put(url, { ...options, headers, data }))
   return { bytes, offset }
 }
 

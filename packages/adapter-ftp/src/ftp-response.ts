@@ -1,4 +1,5 @@
-import { Headers, type PreparedRequest, Response, type ResponseInit } from '@entreat/core'
+import { Headers, type PreparedRequest, RequestException, Response, type ResponseInit } from '@entreat/core'
+import { DownloadBody } from './download-body.ts'
 import type { Reply } from './protocol/reply.ts'
 import { replyText } from './protocol/reply.ts'
 import { challengeFor, statusOfRefusal } from './status.ts'
@@ -17,11 +18,34 @@ export class FTPResponse extends Response {
   readonly replyCode: number | null
   /** Commands and replies of this request, `> SIZE a.txt` and `< 213 5`; with the login, if it opened its connection. Passwords are `***`. */
   readonly transcript: readonly string[]
+  readonly #download: DownloadBody | null
 
   constructor({ reply, transcript, ...init }: FTPResponseInit) {
     super(init)
     this.replyCode = reply?.code ?? null
     this.transcript = transcript
+    this.#download = init.body instanceof DownloadBody ? init.body : null
+  }
+
+  /**
+   * Reads the body piece by piece, and closes the response. A piece is lent: once the callback is done, or what it returns has resolved, its memory is received into
+   * again, so copy what you keep. A large file takes half the processor time of `iterContent` so, and a few MiB of memory.
+   *
+   * Where there is nothing to lend (TLS, proxies, active mode, text, listings, a body that has been read), pieces are as those of `iterContent`.
+   *
+   * @param onPiece - called with each piece once it is done with the one before. What it throws ends the download and passes unchanged.
+   * @throws what `iterContent` throws.
+   */
+  async lendPieces(onPiece: (piece: Buffer) => void | Promise<void>): Promise<void> {
+    try {
+      if (this.#download?.isBegun === false) await this.#download.lend(onPiece)
+      else for await (const piece of this) await onPiece(piece)
+    } catch (error) {
+      if (error instanceof RequestException) error.response ??= this
+      throw error
+    } finally {
+      this.close()
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { finished } from 'node:stream/promises'
 import type { Socket } from 'node:net'
 import { ReadTimeout, WriteTimeout } from '@entreat/core'
 import type { FTPExchange } from './exchange.ts'
+import { FileLender, FilePieces } from './file-body.ts'
 import { isRefused, type Reply } from './protocol/reply.ts'
 import { Refusal } from './protocol/refusal.ts'
 import type { Transfer } from './protocol/transfer.ts'
@@ -38,8 +39,7 @@ export async function upload(
   socket.resume()
   const breaker = new Breaker(exchange, transfer)
   try {
-    const pieces = body instanceof Uint8Array ? slices(body) : body
-    await writeAll(exchange, socket, pieces, breaker)
+    await writeAll(exchange, socket, iterate(body), breaker)
     socket.end()
     await withinWrite(exchange, breaker.wait(finished(socket, { readable: false })))
     const reply = await exchange.completion(transfer)
@@ -103,18 +103,20 @@ class Breaker {
 async function writeAll(
   exchange: FTPExchange,
   socket: Socket,
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array>,
   breaker: Breaker,
 ): Promise<void> {
   const { task } = exchange
-  const iterator = Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]()
   let isOver = false
   try {
     for (;;) {
       const step = await breaker.wait(nextOf(iterator))
       if (step.done === true) break
       task.requestBytesSent = (task.requestBytesSent ?? 0) + step.value.byteLength
-      if (!socket.write(step.value) && socket.writableLength > MOST_UNSENT_BYTES)
+      const piece = step.value
+      // Called once the system has a copy.
+      const onWritten = iterator instanceof FileLender ? () => iterator.giveBack(piece) : undefined
+      if (!socket.write(piece, onWritten) && socket.writableLength > MOST_UNSENT_BYTES)
         await withinWrite(exchange, breaker.wait(drained(socket)))
     }
     isOver = true
@@ -167,6 +169,11 @@ async function explained(exchange: FTPExchange, transfer: Transfer, verb: string
   return described
 }
 
-function* slices(bytes: Uint8Array): Iterable<Uint8Array> {
+function iterate(body: AsyncIterable<Uint8Array> | Uint8Array): AsyncIterator<Uint8Array> | Iterator<Uint8Array> {
+  if (body instanceof Uint8Array) return slices(body)
+  return body instanceof FilePieces ? body.lend() : body[Symbol.asyncIterator]()
+}
+
+function* slices(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
   for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES)
 }

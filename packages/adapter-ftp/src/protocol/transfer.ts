@@ -46,6 +46,16 @@ export class Transfer {
     this.socket.resume()
   }
 
+  /** From now on whoever gets a piece gives it back: its memory is received into again. Sockets with `data` events know nothing of it. */
+  lend(): void {
+    this.#receiver?.lend()
+  }
+
+  /** The reader is done with a piece. */
+  giveBack(piece: Uint8Array): void {
+    this.#receiver?.giveBack(piece)
+  }
+
   /**
    * Gives it up, so that the server can tell an upload that is not whole.
    *

@@ -2,8 +2,16 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type FTPSession, ftpSession, type FTPSessionOptions } from '@entreat/adapter-ftp'
-import { ProxyError, UsageError } from '@entreat/core'
-import { seededBytes, TestFTPServer, TestProxy, TestSocksProxy } from '@entreat/testkit'
+import { DigestAuth, ProxyError, UsageError } from '@entreat/core'
+import {
+  basicAuthTarget,
+  digestAuthTarget,
+  type ProxyAuthenticator,
+  seededBytes,
+  TestFTPServer,
+  TestProxy,
+  TestSocksProxy,
+} from '@entreat/testkit'
 
 let server: TestFTPServer
 const opened: { close(): Promise<void> }[] = []
@@ -49,9 +57,20 @@ test('an HTTP proxy opens a tunnel for each connection, with TLS inside too', as
   expect(JSON.stringify(proxy.requests.map(({ headers }) => headers))).not.toContain('f1le-pass')
 })
 
-test('an https proxy and Digest work as for http', async () => {
-  const proxy = keep(await TestProxy.start({ tls: true }))
-  await carriesFiles(open(proxy.url), server.url)
+test.each([
+  ['Basic', ['bob', 'pr0xy'] as const, basicAuthTarget],
+  ['Digest', new DigestAuth('bob', 'pr0xy'), digestAuthTarget],
+] as const)('an https proxy and %s work as for http', async (scheme, proxyAuth, target) => {
+  const authenticate = target('bob', 'pr0xy').authenticateProxy?.() as ProxyAuthenticator
+  const proxy = keep(await TestProxy.start({ tls: true, authenticate }))
+  await carriesFiles(open(proxy.url, { proxyAuth }), server.url)
+  await carriesFiles(open(proxy.url, { proxyAuth }), server.ftpsUrl)
+  expect(proxy.requests.length).toBeGreaterThan(8)
+  expect(proxy.requests.every(({ method }) => method === 'CONNECT')).toBe(true)
+  const signed = proxy.requests.map((request) => request.header('proxy-authorization')?.split(' ')[0] ?? null)
+  // Digest waits until it is asked, and every further tunnel is opened at once.
+  const unsigned = scheme === 'Digest' ? [null] : []
+  expect(signed).toEqual([...unsigned, ...signed.slice(unsigned.length).map(() => scheme)])
 })
 
 test('a proxy that refuses is a ProxyError with its answer', async () => {

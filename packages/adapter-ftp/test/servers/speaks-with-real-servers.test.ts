@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type FTPEntry, type FTPResponse, type FTPSession, ftpSession } from '@entreat/adapter-ftp'
@@ -219,6 +230,23 @@ describe.each(['vsftpd', 'ProFTPD', 'Pure-FTPd'])('%s', (name) => {
       reason,
     )
     expect((await session.get(`${url}/small.txt`)).text).toBe('hello ftp\n')
+  })
+
+  test('files go up and come down through memory that serves again, byte for byte, in passive and active mode', async () => {
+    const content = Buffer.from(seededBytes(7_000_001, 5))
+    const folder = mkdtempSync(join(tmpdir(), 'entreat-lending-'))
+    const [source, target] = [join(folder, 'source.bin'), join(folder, 'target.bin')]
+    writeFileSync(source, content)
+    for (const mode of ['passive', 'active'] as const) {
+      const other = ftpSession({ auth: credentials, trustEnv: false, timeout: 10_000, ftp: { mode } })
+      await other.upload(source, `${url}/lent-${name}.bin`)
+      expect(readFileSync(home(`lent-${name}.bin`)).equals(content)).toBe(true)
+      await other.download(`${url}/lent-${name}.bin`, target)
+      expect(readFileSync(target).equals(content)).toBe(true)
+      await other.dele(`${url}/lent-${name}.bin`)
+      await other.close()
+    }
+    rmSync(folder, { recursive: true })
   })
 
   test('serves 32 requests at once, each with its own bytes', async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { AuthBase, type AuthContext } from './auth-base.ts'
+import { credentialText } from './basic.ts'
 import type { Challenge } from './challenge.ts'
 import { type DigestAlgorithm, digestAlgorithm, digestHex } from './digest-hash.ts'
 
@@ -25,7 +26,7 @@ const MOST_ORIGINS = 1000
 
 /**
  * HTTP Digest. Waits for a challenge, picks the strongest it can answer, and answers again if the nonce has gone stale.
- * Further requests to an origin that asked before are signed at once.
+ * Further requests to an origin, or through a proxy, that asked before are signed at once.
  *
  * Algorithms: SHA-512, SHA-512-256, SHA-256, MD5, each also as `-sess`, and SHA. Protection: `auth`, `auth-int`, and none (RFC 2069).
  *
@@ -38,15 +39,16 @@ export class DigestAuth extends AuthBase {
 
   constructor(username: string, password: string) {
     super()
-    this.#username = username
-    this.#password = password
+    this.#username = credentialText(username, 'user name')
+    this.#password = credentialText(password, 'password')
   }
 
   override async *authFlow(
     request: PreparedRequest,
     context: AuthContext,
   ): AsyncGenerator<PreparedRequest, void, Response> {
-    const key = `${context.recipient} ${request.origin}`
+    // A proxy's nonces are good for whatever is behind it.
+    const key = context.recipient === 'proxy' ? 'proxy' : `origin ${request.origin}`
     let session = this.#sessions.get(key) ?? null
     if (session !== null) await this.#sign(request, context, session)
     let response = yield request

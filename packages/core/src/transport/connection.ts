@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Client } from 'undici'
 import { ConnectionError, redactUrl } from '../errors.ts'
+import { ownOptions } from '../options.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
@@ -43,6 +44,7 @@ export class HTTPConnection implements Connection, Link {
   leased = false
   #served = 0
   #busy = false
+  #isRetired = false
   /** Why it is of no use any more. */
   #failure: unknown = null
   readonly #route: Route
@@ -69,7 +71,7 @@ export class HTTPConnection implements Connection, Link {
   #createClient(limits: ResolvedLimits): Client {
     let given = false
     const idleMs = Math.max(1, Math.min(limits.idleMs, 2 ** 31 - 1))
-    return new Client('http://connection.invalid', {
+    const options: Client.Options = {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -83,7 +85,8 @@ export class HTTPConnection implements Connection, Link {
         // Called back synchronously, undici would stall for ever.
         queueMicrotask(() => this.#handOver(callback))
       },
-    })
+    }
+    return new Client('http://connection.invalid', ownOptions(options))
   }
 
   #handOver(callback: (error: null, socket: Socket) => void): void {
@@ -140,8 +143,14 @@ export class HTTPConnection implements Connection, Link {
     // undici decides right after this call whether the socket is kept.
     queueMicrotask(() => {
       this.#busy = false
+      if (this.#isRetired) return this.destroy()
       if (!this.leased && !this.closed) this.#owner.onIdle(this)
     })
+  }
+
+  retire(): void {
+    // A scheme that is bound to it goes on with it: it sends no body before it is signed in.
+    this.#isRetired = !this.leased
   }
 
   onFailure(error: unknown): void {

@@ -2,6 +2,8 @@ import { connect as connectTcp, isIP, type LookupFunction, type Socket, type Tcp
 import { connect as connectTls, type ConnectionOptions, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Opening } from '../message/timings.ts'
 import { ownOptions } from '../options.ts'
+import { secureContextFor } from './secure-context.ts'
+import { checkServerName } from './server-name.ts'
 import type { TlsSettings } from './tls.ts'
 
 /** How an adapter opens sockets, whatever the request: these hold for direct and tunnelled connections alike. */
@@ -80,14 +82,31 @@ export function openTls(
   options: SocketOptions & { readonly peer?: 'origin' | 'proxy' },
   signal: AbortSignal,
 ): Promise<Socket> {
-  const name = options.servername ?? host
-  const { session: _never, ...given } = options.tls ?? {}
-  const tls: ConnectionOptions = { ...given, ...settings, ALPNProtocols: ['http/1.1'], socket, host: name }
-  if (isIP(name) === 0) tls.servername = name
+  const { servername: givenName, checkServerIdentity = checkServerName, ...given } = ownOptions(options.tls ?? {})
+  const ownName = options.servername ?? (options.peer === 'proxy' ? undefined : givenName)
+  const name = withoutFinalDot(ownName ?? host)
+  const tls: ConnectionOptions = {
+    ...given,
+    checkServerIdentity,
+    rejectUnauthorized: settings.rejectUnauthorized,
+    secureContext: secureContextFor(settings, options.tls),
+    ALPNProtocols: ['http/1.1'],
+    socket,
+    host: name,
+    // RFC 6066 section 3: no address. Empty and not left out, for Node looks beyond own properties.
+    servername: isIP(name) === 0 ? name : '',
+  }
+  // The same: `undefined`, which the types do not foresee.
+  Object.assign(tls, { session: undefined })
   const secured = connectTls(ownOptions(tls))
   return settled(secured, 'secureConnect', signal, () =>
     options.verifyPeer?.(secured.getPeerCertificate(true), secured, options.peer ?? 'origin'),
   )
+}
+
+/** RFC 6066 section 3: the name in SNI has no dot at its end, whatever the URL says. */
+function withoutFinalDot(name: string): string {
+  return name.endsWith('.') ? name.slice(0, -1) : name
 }
 
 /** Waits until a socket is ready; destroys it if it fails, is cancelled, or `check` throws. */

@@ -7,7 +7,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
 import type { Marks, Opening } from '../message/timings.ts'
 import { networkError } from './network-error.ts'
-import { OutgoingBody } from './outgoing-body.ts'
+import { OutgoingBody, wrongLength } from './outgoing-body.ts'
 import type { Stallable, StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 import { editNextHead, type ParserGuard } from './undici-guard.ts'
@@ -32,6 +32,8 @@ export interface Link {
   readonly isForwarded: boolean
   /** What the request line names: path, or absolute form to a proxy. */
   targetOf(request: PreparedRequest): string
+  /** This is the last exchange: the server may have left some of the request unread. */
+  retire(): void
   /** The response is complete, or nothing was sent: the connection may serve the next request. */
   onMessageEnd(): void
   /** The exchange failed, and the connection with it. */
@@ -41,6 +43,8 @@ export interface Link {
 /** Pieces held for a slow reader before the connection is paused. */
 const HIGH_WATER_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
+/** What a server reads of a body that it does not want, before it gives up on the connection: Squid's `client_request_buffer`. */
+const MOST_SKIPPED_BYTES = 60 * 1024
 /** A body from memory goes out in slices of this size where `timeout.write` watches it. */
 const SLICE_BYTES = 64 * 1024
 
@@ -130,14 +134,22 @@ class Leg implements ByteSource, Stallable {
   }
 
   #openBody(): Uint8Array | OutgoingBody | null {
+    const promised = this.#request.body?.length ?? null
     const content = this.#request.body?.open() ?? null
+    if (content instanceof Uint8Array && promised !== null && content.length !== promised) {
+      throw wrongLength(content.length, promised, content.length > promised)
+    }
     const { write } = this.#options.timeout
     if (content === null || (content instanceof Uint8Array && (write === null || content.length <= SLICE_BYTES)))
       return content
     // In one piece, nobody could tell whether the server takes it.
     const opened = content instanceof Uint8Array ? slices(content) : content
-    const observer = { onFailure: (error: unknown) => this.#fail(error, true), onEmpty: () => this.#sendEmptyChunked() }
-    this.#outgoing = new OutgoingBody(opened, observer, write, (error) => this.#fail(error))
+    const observer = {
+      onFailure: (error: unknown) => this.#fail(error, true),
+      onEmpty: () => this.#sendEmptyChunked(),
+      onFault: (error: Error) => this.#fail(error),
+    }
+    this.#outgoing = new OutgoingBody(opened, promised, observer, write)
     return this.#outgoing
   }
 
@@ -186,6 +198,8 @@ class Leg implements ByteSource, Stallable {
       this.#expectsEmpty = true
       this.#link.guard?.expectNoBody()
     }
+    if (this.#request.body !== null) this.#link.guard?.answersBody()
+    if (isRefusal(statusCode) && (this.#bytesSent() ?? 0) > MOST_SKIPPED_BYTES) this.#link.retire()
     this.#readTimer.start(now)
     const headers = Headers.fromRaw(rawHeaders)
     const response = new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this })
@@ -319,17 +333,23 @@ class Leg implements ByteSource, Stallable {
   }
 
   #described(error: unknown): RequestException {
-    const { socket, reused } = this.#link
-    const sent = socket === null ? null : this.#abort === null ? 0 : socket.bytesWritten - this.#bytesBefore
+    const { reused } = this.#link
     return networkError(error, {
       request: this.#request,
       phase: this.#headSeen ? 'body' : 'head',
       connectionReused: reused,
-      requestBytesSent: sent,
+      requestBytesSent: this.#bytesSent(),
       responseStarted: this.#responseStarted,
       isForwarded: this.#link.isForwarded,
       freshTls13: this.#link.freshTls13 && !this.#responseStarted,
     })
+  }
+
+  /** Bytes of this exchange that the socket was given; `null` if it is not ours. */
+  #bytesSent(): number | null {
+    const { socket } = this.#link
+    if (socket === null) return null
+    return this.#abort === null ? 0 : socket.bytesWritten - this.#bytesBefore
   }
 
   onStall(): void {
@@ -339,4 +359,9 @@ class Leg implements ByteSource, Stallable {
     const message = `${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${read} ms, ${where}`
     this.#fail(new ReadTimeout(message, { request: this.#request }))
   }
+}
+
+/** Statuses that servers answer with before they have read the request, and without saying that they will not. */
+function isRefusal(statusCode: number): boolean {
+  return statusCode === 401 || statusCode === 407 || statusCode === 413
 }

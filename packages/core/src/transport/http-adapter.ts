@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
-import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
+import { InvalidURL, redactUrl, UsageError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
@@ -15,6 +15,7 @@ import { openProxy, openRoute, type SocketNeeds } from './open-socket.ts'
 import { keyOf, type PoolKey } from './pool-key.ts'
 import { Pools } from './pools.ts'
 import { routeOf } from './route.ts'
+import { secureContextFor } from './secure-context.ts'
 import { StallTimer } from './stall-timer.ts'
 import { tlsSettings } from './tls.ts'
 import { type Connection, TransportAdapter, type TransportOptions } from './transport-adapter.ts'
@@ -92,8 +93,9 @@ export class HTTPAdapter extends TransportAdapter {
     const opening: Opening = { dns: null, connect: null, tls: null }
     let socket: Socket | undefined
     try {
-      // Before anything is dialled: a path that does not exist is no reason to knock.
+      // Before anything is dialled: a path that does not exist, or a passphrase that opens nothing, is no reason to knock.
       const settings = scheme === 'https' ? tlsSettings(options.verify, options.cert) : null
+      if (settings !== null) secureContextFor(settings, this.#options.tls)
       socket = await this.#openRaw(request, options, { signal, opening })
       opening.connect = performance.now()
       if (settings !== null) {
@@ -144,6 +146,7 @@ export class HTTPAdapter extends TransportAdapter {
       isForwarded: false,
       isTunnelled: false,
       targetOf: (sent: PreparedRequest) => sent.pathUrl,
+      retire: () => {},
       onMessageEnd: () => {},
       onFailure: () => {},
     }
@@ -158,5 +161,5 @@ export class HTTPAdapter extends TransportAdapter {
 function checkScheme(request: PreparedRequest): void {
   const { scheme } = request.parsedUrl
   if (scheme === 'http' || scheme === 'https') return
-  throw new InvalidSchema(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
+  throw new InvalidURL(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
 }

@@ -11,6 +11,7 @@ import {
   UsageError,
 } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
+import { isTlsError, tlsReason } from './tls-reason.ts'
 
 /** How far an exchange had come when it failed. */
 export interface Progress {
@@ -29,8 +30,9 @@ export interface Progress {
 /** How a server that refuses a client certificate under TLS 1.3 ends the connection, after the handshake. */
 const CLOSED_CODES: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
-const TLS_CODE =
-  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO$|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH)/
+/** What llhttp says of Content-Length twice, or beside Transfer-Encoding: whoever believes one of them may be smuggled another response (RFC 9112 section 6.3). */
+const CONTRADICTING_LENGTHS =
+  /\((?:Duplicate Content-Length|(?:Content-Length|Transfer-Encoding) can't be present with .*)\)/
 
 /**
  * The RequestException for what a socket, TLS or the HTTP engine reported, with the original as its cause.
@@ -59,10 +61,10 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   // RFC 7301 section 3.2: none of the protocols offered is one of the server's.
   if (code.endsWith('NO_APPLICATION_PROTOCOL'))
     return new SSLError(`${where}: the server does not speak HTTP/1.1, perhaps HTTP/2 alone`, options)
-  if (isTlsError(error)) return new SSLError(`${where}: TLS failed: ${reason}`, options)
-  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
-    return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
-  }
+  const isProxys = progress.isForwarded === true && phase === 'head'
+  if (isTlsError(error) && !isProxys) return new SSLError(`${where}: TLS failed: ${tlsReason(error)}`, options)
+  if (phase === 'head' && CONTRADICTING_LENGTHS.test(reason))
+    return new InvalidHeader(`${where}: the response says its length twice: ${reason}`, options)
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     const Refused = reason.includes('header') ? InvalidHeader : UsageError
     return new Refused(`${where}: ${reason}`, options)
@@ -74,13 +76,14 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
     return new LimitExceededError(`${where}: the head of the response is longer than limits.headerBytes`, options)
   if (phase === 'body') return new ChunkedEncodingError(`${where}: the response body broke off: ${reason}`, options)
   if (progress.freshTls13 === true && CLOSED_CODES.has(code)) {
-    return new SSLError(
-      `${where}: the server closed right after the TLS handshake: perhaps it wants a client certificate (cert)`,
-      options,
-    )
+    const [Failed, who] = isProxys ? ([ProxyError, 'proxy'] as const) : ([SSLError, 'server'] as const)
+    const why = 'closed right after the TLS handshake: perhaps it wants a client certificate (cert)'
+    return new Failed(`${where}: the ${who} ${why}`, options)
   }
-  if (progress.isForwarded === true && phase === 'head')
-    return new ProxyError(`${where}: the proxy did not answer: ${reason}`, options)
+  if (isProxys) {
+    const why = isTlsError(error) ? tlsReason(error) : reason
+    return new ProxyError(`${where}: the proxy did not answer: ${why}`, options)
+  }
   return new ConnectionError(
     `${where}: ${phase === 'connect' ? 'could not connect' : 'no response'}: ${reason}`,
     options,
@@ -91,19 +94,16 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
 export function proxyError(error: unknown, proxyUrl: string, request: PreparedRequest): RequestException {
   if (error instanceof RequestException) return error
   const shown = redactUrl(proxyUrl)
-  return new ProxyError(`Cannot connect to proxy ${shown}: ${reasonOf(error)}`, {
-    cause: error,
-    request,
-    connectionReused: false,
-    requestBytesSent: 0,
-    responseStarted: false,
-  })
-}
-
-/** Whether Node or OpenSSL says that TLS failed. */
-function isTlsError(error: unknown): boolean {
-  const { code, message } = error as NodeJS.ErrnoException
-  return TLS_CODE.test(code ?? '') || message === 'mac verify failure'
+  return new ProxyError(
+    `Cannot connect to proxy ${shown}: ${isTlsError(error) ? `TLS failed: ${tlsReason(error)}` : reasonOf(error)}`,
+    {
+      cause: error,
+      request,
+      connectionReused: false,
+      requestBytesSent: 0,
+      responseStarted: false,
+    },
+  )
 }
 
 function reasonOf(error: unknown): string {

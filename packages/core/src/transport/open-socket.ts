@@ -4,6 +4,7 @@ import type { Opening } from '../message/timings.ts'
 import { parseUrl } from '../message/url.ts'
 import { type Address, openTcp, openTls, type SocketOptions } from './connector.ts'
 import { networkError, proxyError } from './network-error.ts'
+import { secureContextFor } from './secure-context.ts'
 import { isSocksScheme, negotiateSocks } from './socks.ts'
 import { tlsSettings } from './tls.ts'
 import type { Proxy, TransportOptions } from './transport-adapter.ts'
@@ -54,6 +55,7 @@ export async function openProxy(proxy: Proxy, needs: SocketNeeds): Promise<Socke
   const { verify, cert } = needs.options
   try {
     const settings = proxy.scheme === 'https' ? tlsSettings(verify, cert) : null
+    if (settings !== null) secureContextFor(settings, needs.socket?.tls)
     const { servername: _origins, ...socketOptions } = needs.socket ?? {}
     const socket = await openTcp(proxy, socketOptions, needs)
     const tlsOptions = { ...socketOptions, peer: 'proxy' as const }

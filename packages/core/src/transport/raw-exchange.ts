@@ -27,7 +27,9 @@ export async function exchangeRaw(
   const reader = new SocketReader(socket)
   try {
     let head = await readHead(reader, limits.headerBytes)
-    while (head.statusCode < 200) head = await readHead(reader, limits.headerBytes)
+    // Interim responses count: there is no end to them otherwise, and perhaps no timeout.
+    for (let read = head.size; head.statusCode < 200; read += head.size)
+      head = await readHead(reader, limits.headerBytes - read)
     const { statusCode, reason, headers, version } = head
     const isTunnel = statusCode < 300
     const body = isTunnel ? null : await readBody(reader, headers, limits.drainedBytes)
@@ -56,24 +58,30 @@ interface Head {
   readonly reason: string
   readonly version: number
   readonly headers: Headers
+  /** Bytes of all its lines. */
+  readonly size: number
 }
 
 async function readHead(reader: SocketReader, maxBytes: number): Promise<Head> {
   const statusLine = await reader.line(maxBytes)
+  if (maxBytes <= 0) throw tooLong()
   if (statusLine === null) throw new ProxyError('the proxy closed the connection instead of answering CONNECT')
   const match = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: (.*))?$/.exec(statusLine)
   if (match === null) throw new ProxyError('the proxy answered CONNECT with something that is not HTTP/1')
   const headers = new Headers()
-  let size = statusLine.length
+  let size = statusLine.length + 4
   for (let line = await reader.line(maxBytes); line !== ''; line = await reader.line(maxBytes)) {
     const colon = line?.indexOf(':') ?? -1
     size += line?.length ?? 0
     if (line === null || colon < 1) throw new ProxyError("the head of the proxy's answer to CONNECT is malformed")
-    if (size > maxBytes)
-      throw new LimitExceededError(`the proxy's answer has a head longer than limits.headerBytes = ${maxBytes}`)
+    if (size > maxBytes) throw tooLong()
     headers.append(line.slice(0, colon), line.slice(colon + 1).trim())
   }
-  return { version: Number(match[1]), statusCode: Number(match[2]), reason: match[3] ?? '', headers }
+  return { version: Number(match[1]), statusCode: Number(match[2]), reason: match[3] ?? '', headers, size }
+}
+
+function tooLong(): LimitExceededError {
+  return new LimitExceededError("the proxy's answer has a head longer than limits.headerBytes")
 }
 
 interface RawBody {
@@ -93,20 +101,35 @@ async function readBody(reader: SocketReader, headers: Headers, maxBytes: number
   return { bytes: reader.take(Math.min(wanted, maxBytes, reader.length)), isFramed }
 }
 
+/** RFC 9112 section 7.1: a size in hexadecimal digits and nothing else, then perhaps extensions. */
+const CHUNK_SIZE = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/
+
 async function readChunks(reader: SocketReader, maxBytes: number): Promise<RawBody> {
   const chunks: Buffer[] = []
   let total = 0
   for (;;) {
-    const size = Number.parseInt((await reader.line(maxBytes)) ?? '', 16)
-    if (!(size >= 0)) throw new ProxyError("the proxy's answer is badly chunked")
+    const line = await reader.line(maxBytes)
+    const size = Number.parseInt(CHUNK_SIZE.exec(line ?? '')?.[1] ?? '', 16)
+    if (Number.isNaN(size)) throw new ProxyError("the proxy's answer is badly chunked")
     total += size
     if (total > maxBytes) return { bytes: Buffer.concat(chunks), isFramed: false }
     if (size === 0) {
-      while (await reader.line(maxBytes)) continue
-      return { bytes: Buffer.concat(chunks), isFramed: true }
+      return { bytes: Buffer.concat(chunks), isFramed: await skipsTrailers(reader, maxBytes) }
     }
-    while (reader.length < size + 2) if (!(await reader.more())) throw new ProxyError("the proxy's answer broke off")
-    chunks.push(reader.take(size))
-    reader.take(2)
+    const chunk = await reader.bytes(size)
+    const lineBreak = chunk === null ? null : await reader.bytes(2)
+    if (chunk === null || lineBreak === null) throw new ProxyError("the proxy's answer broke off")
+    if (lineBreak.toString('latin1') !== '\r\n') throw new ProxyError("the proxy's answer is badly chunked")
+    chunks.push(chunk)
   }
+}
+
+/** Whether the trailers end, and within so many bytes. */
+async function skipsTrailers(reader: SocketReader, maxBytes: number): Promise<boolean> {
+  let size = 0
+  for (let line = await reader.line(maxBytes); line !== ''; line = await reader.line(maxBytes)) {
+    size += (line?.length ?? 0) + 2
+    if (line === null || size > maxBytes) return false
+  }
+  return true
 }

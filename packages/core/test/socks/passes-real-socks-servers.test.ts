@@ -1,8 +1,14 @@
-import { ProxyError, Session } from '@entreat/core'
+import { ConnectionError, ProxyError, Session } from '@entreat/core'
 import { TestServer } from '@entreat/testkit'
 import { describe, expect, it } from 'vitest'
 import { failure } from '../behaviour/support/failure.ts'
-import { missingPackages, type RealProxy, startDante, startMicrosocks, startOpenSsh } from './socks-servers.ts'
+import {
+  missingPackages,
+  type RealProxy,
+  startDante,
+  startMicrosocks,
+  startOpenSsh,
+} from '../../../../lab/network/socks-servers.ts'
 
 const missing = missingPackages()
 
@@ -31,6 +37,40 @@ describe.each(servers)('%s', (_name, start, schemes) => {
         expect([scheme, posted.statusCode, posted.json<{ data: string }>().data.length]).toEqual([scheme, 200, 200_000])
       }
     }
+  })
+})
+
+describe.each(servers)('%s', (_name, start, schemes) => {
+  it('that cannot reach the origin is a ConnectionError, and the next request goes through', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing)
+    const gone = await TestServer.start({ tls: false })
+    await gone.close()
+    await using server = await TestServer.start({ tls: false })
+    await using proxy = await start()
+    for (const scheme of schemes) {
+      const proxies = { all: `${scheme}://127.0.0.1:${proxy.port}` }
+      await using session = new Session({ trustEnv: false, proxies })
+      const error = await failure(session.get(gone.url))
+      expect(error).toBeInstanceOf(ConnectionError)
+      expect([scheme, error.requestBytesSent]).toEqual([scheme, 0])
+      expect((await session.get(`${server.url}/get`)).statusCode).toBe(200)
+    }
+  })
+
+  it('carries 40 requests at once, on as few connections as limits allow', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing)
+    await using server = await TestServer.start()
+    await using proxy = await start()
+    const proxies = { all: `${schemes.at(-1)}://127.0.0.1:${proxy.port}` }
+    await using session = new Session({
+      trustEnv: false,
+      verify: server.ca,
+      proxies,
+      limits: { connectionsPerOrigin: 4 },
+    })
+    const calls = Array.from({ length: 40 }, () => session.get(`${server.httpsUrl}/get`))
+    expect((await Promise.all(calls)).every(({ ok }) => ok)).toBe(true)
+    expect(server.connectionCount).toBeLessThanOrEqual(4)
   })
 })
 

@@ -1,4 +1,4 @@
-import { Session } from '@entreat/core'
+import { DigestAuth, type RequestOptions, Session } from '@entreat/core'
 import { TestServer } from '@entreat/testkit'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
@@ -190,5 +190,38 @@ describe('a host that refuses every connection', () => {
     const calls = Array.from({ length: 50 }, () => failure(get()))
     const codes = (await within(15_000, Promise.all(calls))).map(({ code }) => code)
     expect(new Set(codes)).toEqual(new Set(['ERR_SSL']))
+  })
+})
+
+describe('a server that refuses a body before it has read it', () => {
+  const bytes = Buffer.alloc(100_000, 'x')
+
+  it.each<[string, () => NonNullable<RequestOptions['data']>]>([
+    ['bytes', () => bytes],
+    ['a factory', () => () => pieces(bytes)],
+  ])('and keeps the connection without reading on, is asked again on another one (%s)', async (_what, data) => {
+    const challenge = reply('', 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\n', '401 Who')
+    await using deaf = await RawServer.start(() => {}, {
+      onConnection: (socket, connection) => {
+        if (connection === 1) socket.once('data', () => socket.pause().write(challenge))
+        else {
+          let read = 0
+          socket.on('data', ({ length }: Buffer) => {
+            read += length
+            if (read > bytes.length) socket.write(reply('thanks'))
+          })
+        }
+      },
+    })
+    const call = session.post(deaf.url, { data: data(), auth: new DigestAuth('ishmael', 'whale') })
+    expect((await within(2000, call)).text).toBe('thanks')
+    expect(deaf.connectionCount).toBe(2)
+  })
+
+  it('is asked on the same one if the body is small', async () => {
+    await using session = new Session({ trustEnv: false, auth: new DigestAuth('ishmael', 'whale') })
+    server.reset()
+    const posted = await session.post(`${server.url}/digest-auth/auth/ishmael/whale`, { data: 'x'.repeat(10_000) })
+    expect([posted.history.length, server.connectionCount]).toEqual([1, 1])
   })
 })

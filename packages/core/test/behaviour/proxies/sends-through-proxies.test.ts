@@ -117,6 +117,12 @@ describe.each([
     expect(seen(lockedProxy.requests, 'proxy-authorization')).toEqual([basic])
   })
 
+  it('are taken from its URL, with an empty password too', async () => {
+    await using session = newSession(proxy.url.replace('//', '//bob:@'))
+    expect((await session.get(`${origin()}/get`)).statusCode).toBe(200)
+    expect(seen(proxy.requests, 'proxy-authorization')).toEqual([`Basic ${Buffer.from('bob:').toString('base64')}`])
+  })
+
   it('are taken from proxyAuth', async () => {
     await using session = newSession(lockedProxy.url)
     session.proxyAuth = new BasicAuth('bob', 'p:@/ss')
@@ -160,6 +166,18 @@ describe.each([
     const response = await session.get(`${origin()}/get`)
     await digestProxy.close()
     expect(response.statusCode).toBe(200)
+  })
+})
+
+describe('a proxy that asks for Digest', () => {
+  it('is answered once for whatever is behind it', async () => {
+    await using digestProxy = await TestProxy.start({ authenticate: digestAuthenticator() })
+    await using session = newSession(digestProxy.url)
+    session.proxyAuth = new DigestAuth('bob', 'secret')
+    for (const url of [server.url, server.httpsUrl, server.httpsUrl.replace('localhost', '127.0.0.1')])
+      expect((await session.get(`${url}/get`)).statusCode).toBe(200)
+    const signed = digestProxy.requests.map((request) => request.header('proxy-authorization') !== null)
+    expect(signed).toEqual([false, true, true, true])
   })
 })
 
@@ -211,6 +229,13 @@ describe('a Proxy-Authorization header', () => {
     await using session = new Session({ trustEnv: false, proxies: { http: proxy.url } })
     await session.get(`${server.url}/get`, { proxyAuth: ['bob', 'x'], proxies: { http: null } })
     expect(seen(server.requests, 'proxy-authorization')).toEqual([])
+  })
+
+  it('reaches an http origin when it was set on the Session and there is no proxy, as with Requests', async () => {
+    await using session = new Session({ trustEnv: false })
+    session.headers.set('Proxy-Authorization', basic)
+    await session.get(`${server.url}/get`)
+    expect(seen(server.requests, 'proxy-authorization')).toEqual([basic])
   })
 
   it('does not enter the tunnel when it was set on the Session', async () => {

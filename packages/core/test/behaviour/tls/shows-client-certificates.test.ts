@@ -1,5 +1,5 @@
 import { type Cert, Session, SSLError, UsageError } from '@entreat/core'
-import { testCertificates, TestServer } from '@entreat/testkit'
+import { testCertificates, TestProxy, TestServer } from '@entreat/testkit'
 import { createPrivateKey } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -95,6 +95,40 @@ describe('cert', () => {
     const error = await failure(session.get(`${server.httpsUrl}/get`, { cert: cert() }))
     expect(error).toBeInstanceOf(SSLError)
     expect(error.message).not.toContain('shut')
+  })
+
+  it.each<[string, unknown]>([
+    ['a number', 1],
+    ['bytes alone', Buffer.from(client.cert + client.key)],
+    ['a list of one', [client.cert]],
+    ['a list of three', [client.cert, client.key, 'open']],
+    ['a list with a number', [client.cert, 1]],
+    ['an empty object', {}],
+    ['a key alone', { key: client.key }],
+    ['a certificate and a PFX', { cert: client.cert, key: client.key, pfx: CLIENT_PFX }],
+    ['a number as certificate', { cert: 1 }],
+    ['a number as passphrase', { cert: client.cert, key: client.key, passphrase: 1 }],
+    ['a misspelt name', { crt: client.cert, key: client.key }],
+  ])('refuses %s before it connects', async (_what, cert) => {
+    await using session = new Session({ trustEnv: false, verify: ca })
+    const error = await failure(session.get(`${server.httpsUrl}/get`, { cert: cert as Cert }))
+    expect(error).toBeInstanceOf(UsageError)
+    expect(server.connectionCount).toBe(0)
+  })
+
+  it('names the option that a misspelt one may stand for', async () => {
+    await using session = new Session({ trustEnv: false, verify: ca })
+    const cert = { crt: client.cert, key: client.key } as unknown as Cert
+    expect((await failure(session.get(`${server.httpsUrl}/get`, { cert }))).message).toContain('Did you mean "cert"?')
+  })
+
+  it('that cannot be used is refused before an https proxy is asked', async () => {
+    await using proxy = await TestProxy.start({ tls: true })
+    await using session = new Session({ trustEnv: false, verify: ca, proxies: { all: proxy.url } })
+    const cert = { cert: client.cert, key: path('locked.pem'), passphrase: 'shut' }
+    for (const url of [server.url, server.httpsUrl])
+      expect(await failure(session.get(`${url}/get`, { cert }))).toBeInstanceOf(SSLError)
+    expect(proxy.connectionCount).toBe(0)
   })
 
   it('takes passphrase: undefined for none', async () => {

@@ -1,11 +1,12 @@
-import { HTTPAdapter, type RequestOptions, Session, SSLError, UsageError } from '@entreat/core'
+import { HTTPAdapter, type HTTPAdapterOptions, type RequestOptions, Session, SSLError, UsageError } from '@entreat/core'
 import { type ServerCertificateKind, testCertificates, TestServer } from '@entreat/testkit'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runChild } from '../support/child-process.ts'
-import { failure } from '../support/failure.ts'
+import { failure, rejection, signalOf } from '../support/failure.ts'
 import { RawServer, reply } from '../support/raw-server.ts'
 
 const { ca, client } = testCertificates()
@@ -24,6 +25,11 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'directory', 'two.pem'), ca)
   writeFileSync(join(folder, 'directory', 'README'), 'not a certificate')
   mkdirSync(join(folder, 'directory', 'nested'))
+  symlinkSync('removed.pem', join(folder, 'directory', 'dangling.pem'))
+  mkdirSync(join(folder, 'hashed'))
+  writeFileSync(join(folder, 'hashed', 'two.pem'), ca)
+  symlinkSync('../other.pem', join(folder, 'hashed', '0123abcd.0'))
+  mkdirSync(join(folder, 'empty'))
   session = new Session({ trustEnv: false })
 })
 
@@ -87,9 +93,34 @@ describe('verify', () => {
     expect(server.connectionCount).toBe(0)
   })
 
-  it('refuses a file that holds no certificate', async () => {
-    const error = await failure(get('valid', { verify: join(folder, 'directory', 'README') }))
-    expect(error.code).toMatch(/^ERR_(SSL|USAGE)$/)
+  it.each<[string, () => NonNullable<RequestOptions['verify']>]>([
+    ['a file', () => join(folder, 'directory', 'README')],
+    ['bytes', () => Buffer.from([0x30, 0x82, 1, 2])],
+    ['text', () => '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n'],
+    ['a directory', () => join(folder, 'empty')],
+  ])('refuses %s without a certificate before it connects', async (_what, verify) => {
+    const server = servers.get('valid') as TestServer
+    server.reset()
+    const error = await failure(get('valid', { verify: verify() }))
+    expect(error).toBeInstanceOf(UsageError)
+    expect(error.message).toContain('holds no PEM certificate')
+    expect(server.connectionCount).toBe(0)
+  })
+
+  it('of a directory with hashed names counts those alone, as for OpenSSL', async () => {
+    const error = await failure(get('valid', { verify: join(folder, 'hashed') }))
+    expect(error).toBeInstanceOf(SSLError)
+    symlinkSync('two.pem', join(folder, 'hashed', '89ef0123.0'))
+    expect((await get('valid', { verify: join(folder, 'hashed') })).statusCode).toBe(200)
+  })
+
+  it('of a file that changes counts for the next connection', async () => {
+    const path = join(folder, 'changing.pem')
+    const closing = { verify: path, headers: { Connection: 'close' } }
+    writeFileSync(path, ca)
+    expect((await get('valid', closing)).statusCode).toBe(200)
+    writeFileSync(path, client.cert)
+    expect(await failure(get('valid', closing))).toBeInstanceOf(SSLError)
   })
 
   it('of a path that does not exist does not matter for http', async () => {
@@ -196,6 +227,37 @@ describe('a TLS version that the server does not speak', () => {
     await using own = new Session({ trustEnv: false, verify: ca })
     own.mount('https://', new HTTPAdapter({ tls: { minVersion: 'TLSv1.3' } }))
     expect(await failure(own.get(`${old.httpsUrl}/get`))).toBeInstanceOf(SSLError)
+  })
+})
+
+describe('a server that asks for another handshake', () => {
+  /** Renegotiates when a request comes, and tells how that went. */
+  async function renegotiate(options: HTTPAdapterOptions): Promise<string | undefined> {
+    const told = signalOf<string | undefined>()
+    const { server } = testCertificates()
+    await using raw = await RawServer.start(
+      ({ socket }) => {
+        socket.once('error', ({ code }: NodeJS.ErrnoException) => told.fire(code))
+        ;(socket as TLSSocket).renegotiate({ rejectUnauthorized: false }, () => told.fire('done'))
+      },
+      { tls: { ...server, maxVersion: 'TLSv1.2' } },
+    )
+    const controller = new AbortController()
+    await using own = new Session({ trustEnv: false, verify: ca })
+    own.mount('https://', new HTTPAdapter(options))
+    const call = rejection(own.get(raw.url, { signal: controller.signal }))
+    const outcome = await told.promise
+    controller.abort('enough')
+    await call
+    return outcome
+  }
+
+  it('gets none: its certificate would not be checked again', async () => {
+    expect(await renegotiate({})).toBe('ERR_SSL_NO_RENEGOTIATION')
+  })
+
+  it('gets it where secureOptions say so', async () => {
+    expect(await renegotiate({ tls: { secureOptions: 0 } })).toBe('done')
   })
 })
 

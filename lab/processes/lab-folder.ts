@@ -10,8 +10,7 @@ import { fileURLToPath } from 'node:url'
 const START_LIMIT_MS = 20_000
 const POLL_MS = 10
 
-/** The folder of the lab's own programs and configuration. */
-export const labSources: string = dirname(fileURLToPath(import.meta.url))
+const ownFolder = dirname(fileURLToPath(import.meta.url))
 
 /** What a program of the lab runs with. */
 export interface ProgramOptions {
@@ -39,7 +38,7 @@ export class LabFolder {
     // Servers that run as other users look for their files in it.
     chmodSync(this.path, 0o711)
     mkdirSync(this.file('log'))
-    const script = join(labSources, 'end-with-parent.sh')
+    const script = join(ownFolder, 'end-with-parent.sh')
     this.#keeper = spawn('/bin/sh', [script, this.path, this.uniqueName], {
       cwd: '/',
       detached: true,
