@@ -94,6 +94,10 @@ async function describe(input: FetchInput, init: FetchInit | null): Promise<Aske
   const held = body === null ? (given?.body ?? null) : null
   if ((body ?? held) !== null && /^(?:GET|HEAD)$/i.test(method))
     throw new TypeError('Request with GET/HEAD method cannot have body.')
+  if (signal?.aborted === true) {
+    await letGo(body ?? held, signal.reason)
+    throw signal.reason
+  }
   const options: RequestOptions = {
     headers,
     allowRedirects: redirect === 'follow',
@@ -157,6 +161,11 @@ function addCacheHeaders(headers: HeaderRecord, cache: string | undefined): void
   } else if (cache === 'no-cache') {
     headers['cache-control'] ??= 'max-age=0'
   }
+}
+
+/** Cancels a stream that will not be sent. */
+async function letGo(body: unknown, reason: unknown): Promise<void> {
+  if (body instanceof ReadableStream && !body.locked) await body.cancel(reason).catch(() => {})
 }
 
 function bodyOf(body: unknown, headers: HeaderRecord, duplex: unknown): RequestOptions {

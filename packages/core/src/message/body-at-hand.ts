@@ -7,14 +7,15 @@ const READ_AHEAD = 1024 * 1024
  * A Request shows text and bytes that it was made from as a stream. Read ahead, they have a length and can be sent again, as in Node's own fetch.
  * A stream whose next piece takes longer than a turn of the event loop, or that is longer than 1 MiB, is passed on as it comes.
  *
- * @throws TypeError if somebody reads the stream already; the stream's own error.
+ * @throws TypeError if somebody reads the stream already.
  */
 export async function bodyAtHand(stream: ReadableStream<Uint8Array>): Promise<Uint8Array | ReadableStream<Uint8Array>> {
   const reader = stream.getReader()
   const pieces: Uint8Array[] = []
   for (let length = 0; length <= READ_AHEAD;) {
     const reading = reader.read()
-    const step = await Promise.race([reading, nextTurn()])
+    // Of a failure whoever sends it hears.
+    const step = await Promise.race([reading.catch(() => null), nextTurn()])
     if (step === null) return resume(pieces, reader, reading)
     if (step.done) return Buffer.concat(pieces)
     pieces.push(step.value)

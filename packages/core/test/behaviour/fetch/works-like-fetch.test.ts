@@ -244,3 +244,22 @@ test('lets go of a stream that it sends when its signal aborts', async () => {
   expect(await failureOf(session.fetch(url, init))).toBe('enough')
   await until(() => isCancelled)
 })
+
+test.each(['init', 'Request'])(
+  'lets go of a stream of an %s that keeps it waiting when its signal aborts',
+  async (where) => {
+    await using session = new Session()
+    const controller = new AbortController()
+    let isCancelled = false
+    const body = new ReadableStream({
+      start: (to) => to.enqueue(Buffer.from('head')),
+      pull: () => new Promise(() => {}),
+      cancel: () => void (isCancelled = true),
+    })
+    const url = site().on('/waits', () => controller.abort('enough'))
+    const init = { method: 'POST', body, duplex: 'half', signal: controller.signal } as const
+    const sending = where === 'init' ? session.fetch(url, init) : session.fetch(new Request(url, init))
+    expect(await failureOf(sending)).toBe('enough')
+    await until(() => isCancelled)
+  },
+)

@@ -177,6 +177,30 @@ export const failures: Topic = {
       },
     },
     {
+      name: 'a signal that has aborted lets go of a stream',
+      run: (fetch, site) =>
+        Promise.all(
+          ['init', 'request'].map(async (where) => {
+            let letGo: unknown = 'kept'
+            const body = new ReadableStream({ cancel: (given) => void (letGo = isReason(given)) })
+            const init = { method: 'POST', body, duplex: 'half', signal: AbortSignal.abort(reason) } as const
+            const url = `${site.url}/anything`
+            const sending = where === 'init' ? fetch(url, init) : fetch(new Request(url, init))
+            const outcome = await sending.catch(isReason)
+            // Either may do it a moment later.
+            for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+            return [outcome, letGo]
+          }),
+        ),
+    },
+    {
+      name: 'the stream of a Request that fails',
+      run: (fetch, site) => {
+        const body = new ReadableStream({ pull: (to) => to.error(new Error('no more')) })
+        return refusal(fetch(new Request(`${site.url}/anything`, { method: 'POST', body, duplex: 'half' })))
+      },
+    },
+    {
       name: 'AbortSignal.timeout()',
       run: async (fetch, site) =>
         refusal(

@@ -5,7 +5,7 @@ export type FetchInput = Parameters<Fetch>[0]
 export type FetchInit = NonNullable<Parameters<Fetch>[1]>
 
 /** What a Session does otherwise than Node's fetch: what each of them comes to, and why. */
-export interface Difference {
+interface Difference {
   readonly node: string
   readonly session: string
   readonly why: string
