@@ -73,7 +73,7 @@ it('interceptors.dns() resolves names', async () => {
   const names: string[] = []
   const dns = interceptors.dns({
     lookup: (origin, _options, callback) => {
-      names.push((origin as URL).hostname)
+      names.push(origin.hostname)
       callback(null, [{ address: '127.0.0.1', family: 4, ttl: 1000 }])
     },
   })
