@@ -3,6 +3,7 @@ import { UsageError } from './errors.ts'
 import { matchesIntegrity } from './integrity.ts'
 import { bodyAtHand } from './message/body-at-hand.ts'
 import type { Response } from './message/response.ts'
+import { toWebResponse } from './message/web-response.ts'
 import type { RequestOptions } from './settings.ts'
 
 /** How a fetch sends: as `session.request()`, but with nothing of the Session's credentials where it is told so. */
@@ -36,7 +37,7 @@ export function createFetch(send: Send): typeof globalThis.fetch {
     }
     if (asked.integrity !== '' && !matchesIntegrity(response.content, asked.integrity))
       throw new TypeError('fetch failed', { cause: new Error('integrity mismatch') })
-    return response.toWeb()
+    return toWebResponse(response, true)
   }
 }
 

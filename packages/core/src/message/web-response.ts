@@ -6,15 +6,15 @@ const NULL_BODY = new Set([101, 103, 204, 205, 304])
 
 /**
  * A response as a WHATWG one. An unread body is handed over: pulling reads it, cancelling closes it; if it breaks off, reading it rejects with
- * `TypeError('terminated', { cause })`. Content-Encoding and Content-Length are left as received, as Node's own fetch does.
+ * the library's error, or for `asFetch` with `TypeError('terminated', { cause })`. Content-Encoding and Content-Length are left as received, as Node's own fetch does.
  */
-export function toWebResponse(response: Response): globalThis.Response {
+export function toWebResponse(response: Response, asFetch = false): globalThis.Response {
   const headers = new globalThis.Headers()
   for (const [name, value] of response.headers.items()) headers.append(name, value)
   const status = response.statusCode
   const hasBody = !NULL_BODY.has(status) && response.request.method !== 'HEAD'
   if (!hasBody && !response.isDone) response.close()
-  const web = new globalThis.Response(hasBody ? webBody(response) : null, {
+  const web = new globalThis.Response(hasBody ? webBody(response, asFetch) : null, {
     headers,
     status: status > 599 ? 599 : status,
     statusText: response.reason,
@@ -47,7 +47,7 @@ function stated(web: globalThis.Response, facts: Facts): globalThis.Response {
 }
 
 /** A stream of bytes, so that a reader can bring its own buffer. */
-function webBody(response: Response): ReadableStream<Uint8Array> {
+function webBody(response: Response, asFetch: boolean): ReadableStream<Uint8Array> {
   const pieces = response.iterContent()
   return new ReadableStream({
     type: 'bytes',
@@ -57,7 +57,7 @@ function webBody(response: Response): ReadableStream<Uint8Array> {
         step = await pieces.next()
       } catch (error) {
         // An abort's reason is passed on as it is.
-        throw error instanceof RequestException ? new TypeError('terminated', { cause: error }) : error
+        throw asFetch && error instanceof RequestException ? new TypeError('terminated', { cause: error }) : error
       }
       if (step.done !== true) return controller.enqueue(new Uint8Array(step.value))
       controller.close()
