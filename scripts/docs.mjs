@@ -16,8 +16,10 @@ async function main() {
   const files = documents()
   const broken = files.flatMap(findBrokenLinks)
   for (const { file, line, target, why } of broken) console.log(`FAILED ${file}:${line} links to ${target}: ${why}`)
+  const unlisted = findUnlistedDecisions()
+  for (const name of unlisted) console.log(`FAILED docs/decisions/README.md does not list ${name}`)
   console.log(`${files.length} documents, ${broken.length} broken links`)
-  return broken.length > 0 ? 1 : 0
+  return broken.length + unlisted.length > 0 ? 1 : 0
 }
 
 /** Every Markdown file a reader starts from: docs/, the root's and each package's. */
@@ -31,6 +33,12 @@ function documents() {
     ...workspaceFolders().flatMap(inFolder),
     ...inDocs.filter((file) => file.endsWith('.md') && !file.startsWith(generated)),
   ]
+}
+
+function findUnlistedDecisions() {
+  const folder = join(root, 'docs', 'decisions')
+  const index = readFileSync(join(folder, 'README.md'), 'utf8')
+  return readdirSync(folder).filter((name) => /^\d{4}-/.test(name) && !index.includes(`](${name})`))
 }
 
 function findBrokenLinks(file) {

@@ -1,3 +1,4 @@
+import { findJsonFault } from './message/json-fault.ts'
 import type { SchemaIssue } from './message/standard-schema.ts'
 import { hide, identify, RequestException, type RequestExceptionOptions } from './request-exception.ts'
 
@@ -27,6 +28,8 @@ export class InvalidJSONError extends RequestException {
 /**
  * A response body that is not JSON. The message does not repeat the body.
  *
+ * It tells what Requests' class of the same name does: `reason`, `position`, `line` and `column` are its `msg`, `pos`, `lineno` and `colno`.
+ *
  * @remedy Check the status and Content-Type before `json()`: it is often an error page. `doc` is the text.
  */
 export class JSONDecodeError extends InvalidJSONError {
@@ -43,5 +46,25 @@ export class JSONDecodeError extends InvalidJSONError {
   constructor(message: string, doc: string, options: RequestExceptionOptions = {}) {
     super(message, options)
     hide(this, 'doc', doc)
+  }
+
+  /** Why {@link doc} is no JSON, such as `Expecting value`; empty if it is. */
+  get reason(): string {
+    return findJsonFault(this.doc)?.reason ?? ''
+  }
+
+  /** Where in {@link doc}: an index, from 0. */
+  get position(): number {
+    return findJsonFault(this.doc)?.position ?? 0
+  }
+
+  /** The line of {@link position}, from 1. */
+  get line(): number {
+    return findJsonFault(this.doc)?.line ?? 1
+  }
+
+  /** The column of {@link position} in its line, from 1. */
+  get column(): number {
+    return findJsonFault(this.doc)?.column ?? 1
   }
 }

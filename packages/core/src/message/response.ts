@@ -8,6 +8,7 @@ import { type ResponseBody, sourceOf } from './byte-source.ts'
 import { charsetOf, decodeJsonBytes, decodeText, detectEncoding, linesAreBytes } from './charset.ts'
 import { Headers, type HeadersInit } from './headers.ts'
 import { LineSplitter } from './lines.ts'
+import { describeJsonFault, findJsonFault } from './json-fault.ts'
 import { indexLinks, type Link, parseLinks } from './links.ts'
 import { textPieces } from './pieces.ts'
 import type { PreparedRequest } from './prepared-request.ts'
@@ -193,15 +194,17 @@ export class Response implements AsyncDisposable {
           return JSON.parse(other)
         } catch {}
       }
-      throw new JSONDecodeError(
-        `${this.#describe()} is not JSON (${text.length} characters of ${this.headers.get('content-type') ?? 'no type'})`,
-        text,
-        {
-          cause: new SyntaxError('Invalid JSON', { cause: (error as Error).name }),
-          response: this,
-        },
-      )
+      throw this.#invalidJson(text, error as Error)
     }
+  }
+
+  #invalidJson(text: string, error: Error): JSONDecodeError {
+    const what = `${text.length} characters of ${this.headers.get('content-type') ?? 'no type'}`
+    const fault = findJsonFault(text)
+    const where = fault === null ? '' : `: ${describeJsonFault(fault)}`
+    // The engine's own message would quote the body.
+    const cause = new SyntaxError('Invalid JSON', { cause: error.name })
+    return new JSONDecodeError(`${this.#describe()} is not JSON (${what})${where}`, text, { cause, response: this })
   }
 
   #validate(schema: StandardSchemaV1, value: unknown): unknown {
@@ -235,7 +238,7 @@ export class Response implements AsyncDisposable {
   /**
    * The decoded body piece by piece. Leaving the loop early keeps the rest readable, and the connection busy.
    *
-   * @param chunkSize - bytes a piece; default: as they arrive. A chunked body's pieces do not span its chunks.
+   * @param chunkSize - bytes a piece; default, and for 0 or less: as they arrive, a buffered body in one. A chunked body's pieces do not span its chunks.
    * @throws StreamConsumedError if it was iterated to its end before.
    */
   iterContent(
@@ -250,10 +253,10 @@ export class Response implements AsyncDisposable {
     chunkSize: number | null = null,
     options: IterContentOptions = {},
   ): AsyncGenerator<Buffer | string, void, undefined> {
-    if (chunkSize !== null && (!Number.isInteger(chunkSize) || chunkSize < 1)) {
-      throw new UsageError(`chunkSize must be a whole number of bytes, 1 or more, or null, not ${inspect(chunkSize)}`)
+    if (chunkSize !== null && !Number.isInteger(chunkSize)) {
+      throw new UsageError(`chunkSize must be a whole number of bytes, or null, not ${inspect(chunkSize)}`)
     }
-    const pieces = this.#body.iterate(chunkSize)
+    const pieces = this.#body.iterate(chunkSize !== null && chunkSize > 0 ? chunkSize : null)
     return ownOptions(options).decodeUnicode === true ? textPieces(pieces, this.encoding) : pieces
   }
 
