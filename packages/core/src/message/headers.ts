@@ -65,6 +65,16 @@ export class Headers implements Iterable<[string, string]> {
     return headers
   }
 
+  /** @internal Alternating names and values of an HTTP/2 message, whose names are lower-case. */
+  static fromFields(fields: readonly string[]): Headers {
+    const headers = new Headers()
+    for (let index = 0; index + 1 < fields.length; index += 2) {
+      const name = fields[index] as string
+      headers.#lines.push({ name, key: name, value: fields[index + 1] as string })
+    }
+    return headers
+  }
+
   #parse(): void {
     const raw = this.#raw
     if (raw === null) return
@@ -171,9 +181,16 @@ export class Headers implements Iterable<[string, string]> {
   /** One `[name, value]` a name, the values of repeated names joined; each Set-Cookie by itself. */
   *entries(): IterableIterator<[string, string]> {
     this.#parse()
-    for (const [index, { name, key, value }] of this.#lines.entries()) {
+    const joined = new Map<string, string[]>()
+    for (const { key, value } of this.#lines) {
+      const values = joined.get(key)
+      if (values === undefined) joined.set(key, [value])
+      else values.push(value)
+    }
+    for (const { name, key, value } of this.#lines) {
       if (key === 'set-cookie') yield [name, value]
-      else if (this.#indexOf(key) === index) yield [name, this.get(key) as string]
+      else if (joined.has(key)) yield [name, (joined.get(key) as string[]).join(', ')]
+      joined.delete(key)
     }
   }
 

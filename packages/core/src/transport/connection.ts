@@ -2,10 +2,12 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Client } from 'undici'
 import { ConnectionError, redactUrl } from '../errors.ts'
+import { ownOptions } from '../options.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
 import { dispatch, type Link } from './dispatch.ts'
+import type { Http2Connection } from './http2-connection.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { Route } from './route.ts'
 import { StallTimer } from './stall-timer.ts'
@@ -15,7 +17,9 @@ import { guardParser, type ParserGuard } from './undici-guard.ts'
 /** Whom a connection tells of its life. */
 export interface ConnectionOwner {
   onIdle(connection: HTTPConnection): void
-  onClosed(connection: HTTPConnection): void
+  /** It may have free slots, or have lost those it had. */
+  onSlots(connection: Http2Connection): void
+  onClosed(connection: HTTPConnection | Http2Connection): void
 }
 
 /** A socket that is ready for requests. */
@@ -70,7 +74,7 @@ export class HTTPConnection implements Connection, Link {
   #createClient(limits: ResolvedLimits): Client {
     let given = false
     const idleMs = Math.max(1, Math.min(limits.idleMs, 2 ** 31 - 1))
-    return new Client('http://connection.invalid', {
+    const options: Client.Options = {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -84,7 +88,8 @@ export class HTTPConnection implements Connection, Link {
         // Called back synchronously, undici would stall for ever.
         queueMicrotask(() => this.#handOver(callback))
       },
-    })
+    }
+    return new Client('http://connection.invalid', ownOptions(options))
   }
 
   #handOver(callback: (error: null, socket: Socket) => void): void {

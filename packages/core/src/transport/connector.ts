@@ -69,6 +69,14 @@ export function openTcp(address: Address, options: SocketOptions, { signal, open
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 
+/** How TLS is laid over a socket. */
+export interface TlsOptions extends SocketOptions {
+  /** Whose certificate it is. Default `'origin'`. */
+  readonly peer?: 'origin' | 'proxy'
+  /** What to offer by ALPN (RFC 7301), best first. Default HTTP/1.1 alone. */
+  readonly protocols?: string[]
+}
+
 /**
  * Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header.
  *
@@ -78,11 +86,11 @@ export function openTls(
   socket: Socket,
   host: string,
   settings: TlsSettings,
-  options: SocketOptions & { readonly peer?: 'origin' | 'proxy' },
+  options: TlsOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
   const tls = tlsOptions(host, settings, options)
-  tls.ALPNProtocols = ['http/1.1']
+  tls.ALPNProtocols = options.protocols ?? ['http/1.1']
   tls.socket = socket
   const secured = connectTls(tls)
   return settled(secured, 'secureConnect', signal, () =>

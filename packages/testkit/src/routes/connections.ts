@@ -5,7 +5,7 @@ import { on, onAny, onUnread } from '../router.ts'
 
 /**
  * Routes about the connection itself: `/connections`, `/client-certificate`, `/tls`; and those that misuse it:
- * `/never`, `/close`, `/reset`, `/truncated`, and `/flaky/:key/:failures/:code?`.
+ * `/never`, `/close`, `/reset`, `/truncated`, `/once`, `/long-head/:bytes`, and `/flaky/:key/:failures/:code?`.
  */
 export function connectionRoutes(): readonly TestRoute[] {
   return [
@@ -13,9 +13,11 @@ export function connectionRoutes(): readonly TestRoute[] {
     on('GET', '/client-certificate', tellClientCertificate),
     on('GET', '/tls', tellTls),
     onUnread('/never', neverAnswer),
-    onAny('/close', ({ request }) => endConnection(request.socket)),
+    onAny('/close', endConnection),
     onAny('/reset', ({ connection }) => void connection.socket.resetAndDestroy()),
     onAny('/truncated', truncate),
+    onAny('/once', answerOnce),
+    onAny('/long-head/:bytes', sendLongHead),
     flakyRoute(),
   ]
 }
@@ -66,18 +68,36 @@ async function neverAnswer({ query, readBody }: RouteContext): Promise<void> {
   if (query.get('read') !== 'false') await readBody()
 }
 
+/** Answers the first request of a connection, and closes without an answer at any other. */
+function answerOnce(context: RouteContext): void {
+  if (context.connection.requestCount > 1) endConnection(context)
+  else tellConnection(context)
+}
+
+/** Lines of 1,000 bytes, as many as it takes. */
+function sendLongHead(context: RouteContext): void {
+  const lines = Math.ceil(parseCount(param(context, 'bytes')) / 1000)
+  context.response.setHeader(
+    'X-Long',
+    Array.from({ length: lines }, () => 'x'.repeat(990)),
+  )
+  sendEmpty(context.response, 200)
+}
+
 /** `?bytes=` (50) of the 100 that Content-Length promises, or chunks without a last one with `?chunked=true`. */
-function truncate({ query, request, response }: RouteContext): void {
+function truncate(context: RouteContext): void {
+  const { query, response } = context
   const headers = query.get('chunked') === 'true' ? {} : { 'Content-Length': 100 }
   const bytes = Math.min(99, parseCount(query.get('bytes'), 50))
   response.writeHead(200, { 'Content-Type': 'application/octet-stream', ...headers })
   response.flushHeaders()
-  response.write(Buffer.alloc(bytes, '*'), () => endConnection(request.socket))
+  response.write(Buffer.alloc(bytes, '*'), () => endConnection(context))
 }
 
-/** FIN, after TLS's close_notify if there is TLS; then nothing more is read. */
-function endConnection(socket: RouteContext['request']['socket']): void {
-  socket.end(() => socket.destroy())
+/** FIN, after TLS's close_notify if there is TLS; then nothing more is read. Over HTTP/2 a FIN alone: a request has no socket of its own there. */
+function endConnection({ request, connection }: RouteContext): void {
+  if (request.httpVersionMajor === 2) connection.socket.destroy()
+  else request.socket.end(() => request.socket.destroy())
 }
 
 /** The first `:failures` requests for a `:key` get `:code` (default 503), later ones 200; `?retry_after=` is sent along. */
