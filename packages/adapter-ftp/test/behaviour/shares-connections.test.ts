@@ -47,7 +47,7 @@ test.each(['plain text', 'TLS'])(
     for (let count = 1; count <= 3; count++) {
       const response = await session.retr(`${server.url}/large.bin`)
       for await (const piece of response) if (piece.length > 0) break
-      await response.close()
+      response.close()
       // There may be one connection: this waits until that has been given back, or is gone.
       expect((await session.get(`${server.url}/a.txt`)).text).toBe('content')
       expect(server.commands.filter(({ verb }) => verb === 'NOOP')).toHaveLength(count)
