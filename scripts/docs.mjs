@@ -1,12 +1,16 @@
-// `pnpm docs`: writes the API reference to docs/reference/api, then checks every relative link in the documentation.
+// `pnpm docs`: writes docs/reference/errors.md and the API reference to docs/reference/api, then checks every relative link in the documentation.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { install, root, run, runMain, workspaceFolders } from './install.mjs'
 
 const generated = join(root, 'docs', 'reference', 'api')
 
-function main() {
+async function main() {
   install()
+  const { writeErrorCodes } = await import('./error-codes.mjs')
+  const faults = writeErrorCodes()
+  for (const fault of faults) console.log(`FAILED ${fault}`)
+  if (faults.length > 0) return 1
   console.log('Writing docs/reference/api…')
   if (run('typedoc', ['--treatWarningsAsErrors']) !== 0) return 1
   const files = documents()

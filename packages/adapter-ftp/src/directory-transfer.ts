@@ -96,7 +96,12 @@ async function exploreServer(
   }
 }
 
-/** A server names the files, and could name one that is elsewhere (CVE-2002-1345 and its descendants). */
+/**
+ * A server names the files, and could name one that is elsewhere (CVE-2002-1345 and its descendants).
+ *
+ * @code ERR_UNSAFE_NAME (RequestException) - `downloadDirectory` of a server that lists a name with a path in it, which would leave the folder.
+ * @remedy Do not trust the server; fetch the files that you want one by one.
+ */
 function checkedName({ name }: FTPEntry): string {
   const isSafe = name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name) && basename(name) === name
   if (isSafe) return name

@@ -30,7 +30,11 @@ function identify(type: { prototype: AuthenticationError }, name: string, code: 
   })
 }
 
-/** No Kerberos token could be had for the server: `reason` says why, the message what to do. */
+/**
+ * No Kerberos token could be had for the server: `reason` says why, the message what to do.
+ *
+ * @remedy Look at `reason`: get a ticket (`kinit`), correct the service name or the clock, or install a provider.
+ */
 export class KerberosError extends AuthenticationError {
   static {
     identify(this, 'KerberosError', 'ERR_KERBEROS')
@@ -50,6 +54,8 @@ export class KerberosError extends AuthenticationError {
 
 /**
  * The server did not prove who it is: its token is missing, wrong, or does not complete the context. Its body was given up unread; `response` has the head.
+ *
+ * @remedy Do not trust the answer. If the server cannot prove itself, say `mutual: 'optional'`.
  */
 export class MutualAuthenticationError extends AuthenticationError {
   static {

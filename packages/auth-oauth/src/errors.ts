@@ -38,28 +38,44 @@ function hide(error: OAuthError, key: string, value: unknown): void {
   Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false })
 }
 
-/** The root of what this package raises. No member or message holds a secret. */
+/**
+ * The root of what the package raises; no member or message holds a secret.
+ *
+ * @remedy Catch it to treat all failures of OAuth alike. The library raises those below it.
+ */
 export class OAuthError extends AuthenticationError {
   static {
     identify(this, 'OAuthError', 'ERR_OAUTH')
   }
 }
 
-/** A secret would travel over plain http to another machine. */
+/**
+ * A secret would travel over plain http to another machine.
+ *
+ * @remedy Use https, or a loopback address while developing.
+ */
 export class InsecureTransportError extends OAuthError {
   static {
     identify(this, 'InsecureTransportError', 'ERR_OAUTH_INSECURE_TRANSPORT')
   }
 }
 
-/** A request that OAuth 1 cannot sign as it stands. */
+/**
+ * A request that OAuth 1 cannot sign as it stands.
+ *
+ * @remedy Give the body as text or bytes, or leave it out of the signature, as the message says.
+ */
 export class OAuth1SignatureError extends OAuthError {
   static {
     identify(this, 'OAuth1SignatureError', 'ERR_OAUTH1_SIGNATURE')
   }
 }
 
-/** The server refused a request token or an access token, or its answer cannot be understood. `response` is that answer. */
+/**
+ * The server refused a request token or an access token, or its answer cannot be understood. `response` is that answer.
+ *
+ * @remedy Check key, secret and callback; the tokens may have expired. Begin anew with a request token.
+ */
 export class OAuth1TokenError extends OAuthError {
   static {
     identify(this, 'OAuth1TokenError', 'ERR_OAUTH1_TOKEN')
@@ -77,7 +93,11 @@ export interface ErrorAnswer {
 /** Options of errors that carry an {@link ErrorAnswer}. */
 export interface ErrorAnswerOptions extends RequestExceptionOptions, ErrorAnswer {}
 
-/** The authorization server sent the user back with an error, or with an answer that does not belong to the request. */
+/**
+ * The authorization server sent the user back with an error, or with an answer that does not belong to the request.
+ *
+ * @remedy Look at `error`: `access_denied` means that the user said no. Otherwise correct the request, and begin anew.
+ */
 export class AuthorizationResponseError extends OAuthError implements ErrorAnswer {
   static {
     identify(this, 'AuthorizationResponseError', 'ERR_OAUTH_AUTHORIZATION_RESPONSE')
@@ -96,14 +116,22 @@ export class AuthorizationResponseError extends OAuthError implements ErrorAnswe
   }
 }
 
-/** The `state` of the callback is not the one of the request: it may have been forged (RFC 6749 section 10.12). */
+/**
+ * The `state` of the callback is not the one of the request: it may have been forged (RFC 6749 section 10.12).
+ *
+ * @remedy Discard the callback and begin anew; keep `state` in the session of the user that it was made for.
+ */
 export class StateMismatchError extends AuthorizationResponseError {
   static {
     identify(this, 'StateMismatchError', 'ERR_OAUTH_STATE_MISMATCH')
   }
 }
 
-/** The callback comes from another authorization server than the one that was asked (RFC 9207). */
+/**
+ * The callback comes from another authorization server than the one that was asked (RFC 9207).
+ *
+ * @remedy Discard the callback; check `issuer` in the configuration of the client.
+ */
 export class IssuerMismatchError extends AuthorizationResponseError {
   static {
     identify(this, 'IssuerMismatchError', 'ERR_OAUTH_ISSUER_MISMATCH')
@@ -123,7 +151,11 @@ export interface TokenRequestErrorOptions extends ErrorAnswerOptions {
   readonly outcome: TokenRequestOutcome
 }
 
-/** A token, revocation, introspection or other endpoint refused a request, failed, or gave an answer that cannot be understood. */
+/**
+ * A token, revocation, introspection or other endpoint refused a request, failed, or gave an answer that cannot be understood.
+ *
+ * @remedy Look at `error`, `status` and `outcome`: correct the client for `invalid_client` and the like, repeat later for 5xx.
+ */
 export class TokenRequestError extends OAuthError implements ErrorAnswer {
   static {
     identify(this, 'TokenRequestError', 'ERR_OAUTH_TOKEN_REQUEST')
@@ -147,21 +179,33 @@ export class TokenRequestError extends OAuthError implements ErrorAnswer {
   }
 }
 
-/** `invalid_grant`: the code, refresh token, assertion or password is wrong, used, expired or revoked. */
+/**
+ * `invalid_grant`: the code, refresh token, assertion or password is wrong, used, expired or revoked.
+ *
+ * @remedy Let the user sign in again.
+ */
 export class InvalidGrantError extends TokenRequestError {
   static {
     identify(this, 'InvalidGrantError', 'ERR_OAUTH_INVALID_GRANT')
   }
 }
 
-/** There is no token, and none can be had without the user. `cause` says why, where something failed. */
+/**
+ * There is no token, and none can be had without the user. `cause` says why, where something failed.
+ *
+ * @remedy Let the user sign in again; ask for `offline_access` or the like if it should last longer.
+ */
 export class ReauthorizationRequiredError extends OAuthError {
   static {
     identify(this, 'ReauthorizationRequiredError', 'ERR_OAUTH_REAUTHORIZATION_REQUIRED')
   }
 }
 
-/** The device flow ended without a token (RFC 8628 section 3.5). */
+/**
+ * The device flow ended without a token (RFC 8628 section 3.5).
+ *
+ * @remedy Begin the flow anew, if the user wants to.
+ */
 export class DeviceFlowError extends OAuthError {
   static {
     identify(this, 'DeviceFlowError', 'ERR_OAUTH_DEVICE_FLOW')
@@ -177,21 +221,33 @@ export class DeviceFlowError extends OAuthError {
   }
 }
 
-/** A sign-in in the browser that came to no end: nobody came back in time, or the address to come back to could not be opened. */
+/**
+ * A sign-in in the browser that came to no end: nobody came back in time, or the address to come back to could not be opened.
+ *
+ * @remedy Let the user try again; check that the loopback address is free and registered as redirect URI.
+ */
 export class SignInError extends OAuthError {
   static {
     identify(this, 'SignInError', 'ERR_OAUTH_SIGN_IN')
   }
 }
 
-/** An ID token that must not be trusted: signature, issuer, audience, time or nonce are wrong. */
+/**
+ * An ID token that must not be trusted: signature, issuer, audience, time or nonce are wrong.
+ *
+ * @remedy Do not trust the token. Check issuer, client id and clock.
+ */
 export class IDTokenError extends OAuthError {
   static {
     identify(this, 'IDTokenError', 'ERR_OAUTH_ID_TOKEN')
   }
 }
 
-/** Metadata could not be fetched, is not what the issuer may say, or lacks the endpoint that is needed. */
+/**
+ * Metadata could not be fetched, is not what the issuer may say, or lacks the endpoint that is needed.
+ *
+ * @remedy Check the issuer, or give the endpoints by hand.
+ */
 export class MetadataError extends OAuthError {
   static {
     identify(this, 'MetadataError', 'ERR_OAUTH_METADATA')
@@ -207,14 +263,22 @@ export class MetadataError extends OAuthError {
   }
 }
 
-/** Tokens could not be read, written or locked. */
+/**
+ * Tokens could not be read, written or locked.
+ *
+ * @remedy Look at `cause`: permissions, disk, connection of the store.
+ */
 export class TokenStoreError extends OAuthError {
   static {
     identify(this, 'TokenStoreError', 'ERR_OAUTH_TOKEN_STORE')
   }
 }
 
-/** The lock went to another process, or the stored token is not the one it was: what was to be written is out of date. */
+/**
+ * The lock went to another process, or the stored token is not the one it was: what was to be written is out of date.
+ *
+ * @remedy Read the store again: another process has refreshed. Raise the time that a lock holds if it happens often.
+ */
 export class LockLostError extends TokenStoreError {
   static {
     identify(this, 'LockLostError', 'ERR_OAUTH_LOCK_LOST')

@@ -1,8 +1,18 @@
 import { Cookie, CookieJar as ToughCookieJar, MemoryCookieStore, type SerializedCookieJar } from 'tough-cookie'
+import { countWrites } from './counted-store.ts'
 import { CookieStoreError, UsageError } from './errors.ts'
 import { parseUrl } from './message/url.ts'
 import { inspectAs } from './message/inspect.ts'
-import { ownOptions } from './options.ts'
+import {
+  expiryOf,
+  formatNetscape,
+  parseNetscape,
+  readCookieFile,
+  type SaveCookiesOptions,
+  writeWhole,
+} from './cookie-file.ts'
+import { ownOptions, readOptions } from './options.ts'
+import { isReceivable } from './received-cookies.ts'
 
 /** Where a cookie belongs. Without `url` and `domain` it belongs to the host that the jar is first used for. */
 export interface CookieAttributes {
@@ -20,7 +30,13 @@ export interface CookieAttributes {
 /** What options take for cookies: our jar, a tough-cookie jar, or names and values. */
 export type CookiesInit = CookieJar | ToughCookieJar | { readonly [name: string]: string | null }
 
-interface Pending {
+/** A jar as JSON: what tough-cookie says of it, and the cookies that belong to no host yet. */
+export interface SerializedCookies extends SerializedCookieJar {
+  readonly unbound?: readonly UnboundCookie[]
+}
+
+/** A cookie that was set without url and domain, before the first request. */
+export interface UnboundCookie {
   readonly name: string
   readonly value: string
   readonly attributes: CookieAttributes
@@ -32,12 +48,11 @@ interface Remembered {
   readonly header: string
 }
 
+const SAVE_OPTIONS: ReadonlySet<string> = new Set<keyof SaveCookiesOptions>(['format', 'keepsSessionCookies'])
 const REMEMBERED = 1000
 /** RFC 6265bis section 5.6, steps 1 to 4: what neither a name nor a value may hold. */
 const COOKIE_NAME = /^[^\x00-\x1f\x7f;=]*$/
 const COOKIE_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f;]*$/
-/** RFC 6265bis section 5.6: a cookie with neither name nor value is ignored. */
-const NAMELESS_AND_EMPTY = /^[ \t]*=?[ \t]*(?:;|$)/
 
 /**
  * Cookies, stored and chosen by tough-cookie (RFC 6265bis, public suffixes refused), with the short calls of a dictionary.
@@ -51,7 +66,7 @@ export class CookieJar implements Iterable<Cookie> {
 
   /** The tough-cookie jar underneath. */
   readonly tough: ToughCookieJar
-  #pending: Pending[] = []
+  #pending: UnboundCookie[] = []
   #home: string | null = null
   #writes: number | null = null
   readonly #headers = new Map<string, Remembered>()
@@ -224,7 +239,7 @@ export class CookieJar implements Iterable<Cookie> {
 
   /** @internal Stores Set-Cookie lines received from a URL. Lines that RFC 6265bis refuses are ignored. */
   receive(received: readonly string[], url: string): void | Promise<void> {
-    const lines = received.filter((line) => !NAMELESS_AND_EMPTY.test(line))
+    const lines = received.filter((line) => isReceivable(line, url))
     return guarded(() => {
       if (!this.tough.store.synchronous) return this.#receiveLater(lines, url)
       for (const line of lines) this.tough.setCookieSync(line, url, { ignoreError: true })
@@ -236,18 +251,99 @@ export class CookieJar implements Iterable<Cookie> {
     for (const line of lines) await this.tough.setCookie(line, url, { ignoreError: true })
   }
 
-  /** The stored cookies, as `CookieJar.fromJSON` takes them. They are secrets. */
-  toJSON(): SerializedCookieJar {
-    return this.#sync(() => this.tough.serializeSync()) as SerializedCookieJar
+  /** The cookies, as `CookieJar.fromJSON` takes them. They are secrets. */
+  toJSON(): SerializedCookies {
+    const stored = this.#sync(() => this.tough.serializeSync()) as SerializedCookieJar
+    return this.#pending.length === 0 ? stored : { ...stored, unbound: this.#pending }
   }
 
-  static fromJSON(serialized: SerializedCookieJar): CookieJar {
+  /** @throws CookieStoreError for what {@link toJSON} did not give. */
+  static fromJSON(serialized: SerializedCookies): CookieJar {
     const jar = new CookieJar()
-    for (const one of serialized.cookies) {
-      const cookie = Cookie.fromJSON(one)
-      if (cookie !== undefined) jar.tough.store.putCookie(cookie, noop)
+    const { cookies, unbound = [] } = (serialized ?? {}) as Partial<SerializedCookies>
+    if (!Array.isArray(cookies) || !Array.isArray(unbound)) {
+      throw new CookieStoreError('This is no cookie jar in JSON: it has no list of cookies')
     }
+    for (const [index, one] of cookies.entries()) {
+      const cookie = isRecord(one) && typeof one['key'] === 'string' ? Cookie.fromJSON(one) : undefined
+      if (cookie === undefined || typeof cookie.domain !== 'string') {
+        throw new CookieStoreError(`Cookie ${index + 1} of a cookie jar in JSON has no name, or no domain`)
+      }
+      jar.tough.store.putCookie(cookie, noop)
+    }
+    for (const { name, value, attributes } of unbound) jar.set(name, value, withDate(attributes))
     return jar
+  }
+
+  /**
+   * Adds the cookies of another jar; they replace those of the same name, domain and path.
+   *
+   * @throws CookieStoreError if one of the stores is asynchronous.
+   */
+  merge(other: CookieJar | ToughCookieJar): this {
+    const jar = CookieJar.from(other)
+    const cookies = [...jar]
+    this.#sync(() => this.#put(cookies))
+    for (const { name, value, attributes } of jar.#pending) this.set(name, value, attributes)
+    return this
+  }
+
+  #put(cookies: Iterable<Cookie>): void {
+    for (const cookie of cookies) if (cookie.TTL() > 0) this.tough.store.putCookie(cookie.clone() as Cookie, noop)
+  }
+
+  /**
+   * Adds the cookies of a file, in JSON or Netscape format, to this jar; they replace those of the same name, domain and path. Those that have expired are left out.
+   *
+   * @throws CookieStoreError for a file in neither format, naming the line; what reading throws (`ENOENT` where there is none).
+   */
+  async load(path: string): Promise<this> {
+    const found = await readCookieFile(path)
+    if ('cookies' in found) this.#sync(() => this.#put(found.cookies))
+    else this.merge(CookieJar.fromJSON(found.json as SerializedCookies))
+    return this
+  }
+
+  /**
+   * Writes the jar to a file: whole or not at all, and for the owner's eyes only. Cookies are credentials.
+   *
+   * @throws CookieStoreError if the store is asynchronous, or cookies belong to no host yet and the format is `netscape`; what writing throws; UsageError.
+   */
+  async save(path: string, options?: SaveCookiesOptions): Promise<void> {
+    const { format = 'json', keepsSessionCookies = false } = readOptions(options, SAVE_OPTIONS, 'CookieJar.save()')
+    if (format !== 'json' && format !== 'netscape') {
+      throw new UsageError(`A cookie file is "json" or "netscape", not ${JSON.stringify(format)}`)
+    }
+    const isKept = (cookie: Cookie): boolean => keepsSessionCookies || expiryOf(cookie) !== null
+    if (format === 'netscape') return writeWhole(path, formatNetscape(this.#bound().filter(isKept)))
+    const { unbound, ...serialized } = this.toJSON()
+    const cookies = serialized.cookies.filter((one) => {
+      const cookie = Cookie.fromJSON(one)
+      return cookie !== undefined && isKept(cookie)
+    })
+    const kept = unbound?.filter(({ attributes }) => keepsSessionCookies || attributes.expires !== undefined) ?? []
+    const state = { ...serialized, cookies, ...(kept.length === 0 ? {} : { unbound: kept }) }
+    return writeWhole(path, `${JSON.stringify(state, null, 2)}\n`)
+  }
+
+  /** The cookies in Netscape format, those of the session too. Like the cookies themselves the text is a secret. @throws CookieStoreError as {@link save} does. */
+  toNetscape(): string {
+    return formatNetscape(this.#bound())
+  }
+
+  /** A jar with the cookies of a text in Netscape format. @throws CookieStoreError for a line that is none, naming but not repeating it. */
+  static fromNetscape(text: string): CookieJar {
+    const jar = new CookieJar()
+    jar.#put(parseNetscape(text, 'the cookie file'))
+    return jar
+  }
+
+  #bound(): Cookie[] {
+    const [unbound] = this.#pending
+    if (unbound === undefined) return [...this]
+    throw new CookieStoreError(
+      `Cookie ${JSON.stringify(unbound.name)} belongs to no host yet: set it with a url or a domain, or save as "json"`,
+    )
   }
 
   #show(): string {
@@ -270,6 +366,16 @@ function guarded<T>(work: () => T | Promise<T>): T | Promise<T> {
 
 function noop(): void {}
 
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+/** Attributes whose date has been through JSON. */
+function withDate(attributes: CookieAttributes): CookieAttributes {
+  const { expires } = attributes
+  return expires === undefined ? attributes : { ...attributes, expires: new Date(expires) }
+}
+
 function then<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<U> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
@@ -285,17 +391,4 @@ function isToughJar(value: unknown): value is ToughCookieJar {
     typeof (value as Partial<ToughCookieJar>).getCookies === 'function' &&
     typeof (value as Partial<ToughCookieJar>).setCookie === 'function'
   )
-}
-
-/** tough-cookie's memory store says nothing when it changes; this makes it call back. */
-function countWrites(store: MemoryCookieStore, onWrite: () => void): MemoryCookieStore {
-  for (const method of ['putCookie', 'updateCookie', 'removeCookie', 'removeCookies', 'removeAllCookies'] as const) {
-    const original = store[method].bind(store) as (...args: unknown[]) => unknown
-    const counted = (...args: unknown[]): unknown => {
-      onWrite()
-      return original(...args)
-    }
-    Object.defineProperty(store, method, { value: counted })
-  }
-  return store
 }

@@ -8,7 +8,14 @@ export { serverEndPoint } from './auth/channel-bindings.ts'
 export { DigestAuth } from './auth/digest.ts'
 export { isLoopbackHost, OriginScope, type OriginScopeOptions } from './auth/origin-scope.ts'
 export { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
-export { CookieJar, type CookieAttributes, type CookiesInit } from './cookie-jar.ts'
+export type { CookieFormat, SaveCookiesOptions } from './cookie-file.ts'
+export {
+  CookieJar,
+  type CookieAttributes,
+  type CookiesInit,
+  type SerializedCookies,
+  type UnboundCookie,
+} from './cookie-jar.ts'
 export type {
   DiagnosticsMessage,
   EndMessage,
@@ -18,6 +25,7 @@ export type {
   RedirectMessage,
   RetryMessage,
 } from './diagnostics.ts'
+export { type CodedError, type ErrorCode, type ErrorCodes, hasCode } from './error-codes.ts'
 export {
   AuthenticationError,
   ChunkedEncodingError,

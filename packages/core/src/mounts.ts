@@ -5,8 +5,8 @@ import { isAdapter, type TransportAdapter } from './transport/transport-adapter.
 interface Mount {
   readonly prefix: string
   readonly scheme: string
-  /** `null` for every host. */
-  readonly place: { readonly host: string; readonly port: number; readonly path: string } | null
+  /** `null` for every host; a `null` port for each port of the host; the path in lower case. */
+  readonly place: { readonly host: string; readonly port: number | null; readonly path: string } | null
   readonly adapter: TransportAdapter
   readonly isOwned: boolean
 }
@@ -18,7 +18,8 @@ export class Mounts {
   /**
    * Adds or replaces an adapter.
    *
-   * @param prefix - a scheme (`https://`), or one with host, port and path. A path matches whole segments.
+   * @param prefix - a scheme (`https://`), or one with host, port and path. A path matches whole segments, in upper and lower case alike; a host
+   * alone, without port and slash, matches on each of its ports.
    * @throws UsageError without a scheme, or for something that is no adapter.
    */
   add(prefix: string, adapter: TransportAdapter, isOwned: boolean): void {
@@ -53,13 +54,17 @@ function parsePrefix(prefix: string): Pick<Mount, 'prefix' | 'scheme' | 'place'>
   const lower = scheme.toLowerCase()
   if (!rest) return { prefix: `${lower}:`, scheme: lower, place: null }
   const url = parseUrl(prefix)
-  const place = { host: url.host, port: effectivePort(url), path: url.path === '/' ? '' : url.path.replace(/\/$/, '') }
-  return { prefix: url.href.replace(/\/$/, ''), scheme: lower, place }
+  const path = url.path.replace(/\/$/, '').toLowerCase()
+  const isHostAlone = url.port === '' && !/[/?#]/.test(rest)
+  const place = { host: url.host, port: isHostAlone ? null : effectivePort(url), path }
+  return { prefix: isHostAlone ? url.origin : `${url.origin}${path}/`, scheme: lower, place }
 }
 
 function matches({ scheme, place }: Mount, url: ParsedUrl): boolean {
   if (scheme !== url.scheme) return false
   if (place === null) return true
-  if (place.host !== url.host || place.port !== effectivePort(url)) return false
-  return url.path === place.path || url.path.startsWith(`${place.path}/`)
+  if (place.host !== url.host || (place.port !== null && place.port !== effectivePort(url))) return false
+  if (place.path === '') return true
+  const path = url.path.toLowerCase()
+  return path === place.path || path.startsWith(`${place.path}/`)
 }

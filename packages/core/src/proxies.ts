@@ -101,7 +101,8 @@ const MALFORMED = 'Please check proxy URL. It is malformed and could be missing 
 function readProxy(text: string): ChosenProxy {
   const shown = JSON.stringify(redactUrl(text))
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
-  if (scheme === '' && text.includes('@')) throw new InvalidProxyURL(MALFORMED)
+  const isCut = /^[a-z][a-z0-9+.-]*:\/(?!\/)/i.test(text)
+  if (isCut || (scheme === '' && text.includes('@'))) throw new InvalidProxyURL(MALFORMED)
   const isSocks = isSocksScheme(scheme.toLowerCase())
   if (scheme.toLowerCase().startsWith('socks') && !isSocks)
     throw new InvalidSchema(`A SOCKS proxy is socks4, socks4a, socks5 or socks5h: ${shown}`)

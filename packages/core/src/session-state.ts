@@ -1,5 +1,4 @@
-import type { SerializedCookieJar } from 'tough-cookie'
-import { CookieJar } from './cookie-jar.ts'
+import { CookieJar, type SerializedCookies } from './cookie-jar.ts'
 import { UsageError } from './errors.ts'
 import { parseUrl } from './message/url.ts'
 import type { Session } from './session.ts'
@@ -9,7 +8,7 @@ import type { ResolvedTimeout } from './timeout.ts'
 /** A Session as JSON. */
 export interface SessionState {
   readonly version: 1
-  readonly cookies: SerializedCookieJar
+  readonly cookies: SerializedCookies
   readonly baseUrl: string | null
   readonly timeout: ResolvedTimeout
   /** A CA given as path; other CAs are not kept. */

@@ -262,7 +262,8 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Sends URLs that begin with `prefix` through an adapter. The longest matching prefix wins.
+   * Sends URLs that begin with `prefix` through an adapter. The longest matching prefix wins. Prefixes are compared as URLs, paths in any case; a host
+   * without port and slash matches on each of its ports.
    *
    * @param options - `owned: false` for an adapter that is shared and must stay open when this Session closes. Default `true`.
    * @throws UsageError for a prefix without a scheme.

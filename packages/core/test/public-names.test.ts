@@ -53,6 +53,7 @@ test('exports exactly the public names', () => {
     'del',
     'delete',
     'get',
+    'hasCode',
     'head',
     'isLoopbackHost',
     'openSocket',

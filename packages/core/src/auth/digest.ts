@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { AuthBase, type AuthContext } from './auth-base.ts'
+import { credentialText } from './basic.ts'
 import type { Challenge } from './challenge.ts'
 import { type DigestAlgorithm, digestAlgorithm, digestHex } from './digest-hash.ts'
 
@@ -38,8 +39,8 @@ export class DigestAuth extends AuthBase {
 
   constructor(username: string, password: string) {
     super()
-    this.#username = username
-    this.#password = password
+    this.#username = credentialText(username, 'user name')
+    this.#password = credentialText(password, 'password')
   }
 
   override async *authFlow(

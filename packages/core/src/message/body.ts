@@ -28,8 +28,10 @@ export interface Body {
 
 /** A stream or iterable that gives bytes or text. Text is sent as UTF-8. */
 export type ByteStream = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string> | ReadableStream<Uint8Array>
+/** Content that is there, or streams. */
+type Opened = string | Uint8Array | ArrayBuffer | Blob | ByteStream
 /** Content whose bytes are known, or can be had: what a body or a file of a multipart form is made of. */
-export type Content = string | Uint8Array | ArrayBuffer | Blob | ByteStream | (() => ByteStream | Promise<ByteStream>)
+export type Content = Opened | (() => Opened | Promise<Opened>)
 
 /** Whether a value is a body already. */
 export function isBody(value: unknown): value is Body {
@@ -91,9 +93,9 @@ class BytesBody implements Body {
 export class OpenableBody implements Body {
   readonly length: number | null
   readonly isReplayable: boolean
-  readonly #openStream: () => ByteStream | Promise<ByteStream>
+  readonly #openStream: () => Opened | Promise<Opened>
 
-  constructor(openStream: () => ByteStream | Promise<ByteStream>, length: number | null, isReplayable = true) {
+  constructor(openStream: () => Opened | Promise<Opened>, length: number | null, isReplayable = true) {
     this.#openStream = openStream
     this.length = length
     this.isReplayable = isReplayable
@@ -164,11 +166,11 @@ function fileBody(stream: ByteStream): Body | null {
 
 /** Reads a stream as bytes. Stopped early it lets go of the stream at once, even while that keeps it waiting. */
 class BodyIterator implements AsyncIterableIterator<Uint8Array> {
-  readonly #openStream: () => ByteStream | Promise<ByteStream>
+  readonly #openStream: () => Opened | Promise<Opened>
   #stream: ByteStream | null = null
   #iterator: AsyncIterator<unknown> | Iterator<unknown> | null = null
 
-  constructor(openStream: () => ByteStream | Promise<ByteStream>) {
+  constructor(openStream: () => Opened | Promise<Opened>) {
     this.#openStream = openStream
   }
 
@@ -190,11 +192,10 @@ class BodyIterator implements AsyncIterableIterator<Uint8Array> {
   }
 
   async #open(): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
-    const stream = await this.#openStream()
+    const stream = streamOf(await this.#openStream())
     this.#stream = stream
     if (Symbol.asyncIterator in stream) return stream[Symbol.asyncIterator]()
-    if (typeof stream === 'object' && Symbol.iterator in stream) return (stream as Iterable<unknown>)[Symbol.iterator]()
-    throw new UsageError('A function that gives a body must return a stream or an iterable')
+    return (stream as Iterable<unknown>)[Symbol.iterator]()
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -203,6 +204,17 @@ class BodyIterator implements AsyncIterableIterator<Uint8Array> {
     else await this.#iterator?.return?.()
     return { done: true, value: undefined }
   }
+}
+
+/** What a function gave, as something to iterate over. @throws UsageError for what is no content. */
+function streamOf(opened: unknown): ByteStream {
+  if (typeof opened === 'string' || opened instanceof Uint8Array) return [opened]
+  if (opened instanceof ArrayBuffer) return [new Uint8Array(opened)]
+  if (opened instanceof Blob) return opened.stream()
+  if (typeof opened === 'object' && opened !== null && (Symbol.asyncIterator in opened || Symbol.iterator in opened)) {
+    return opened as ByteStream
+  }
+  throw new UsageError('A function that gives a body must return text, bytes, a Blob, a stream or an iterable')
 }
 
 async function collect(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {

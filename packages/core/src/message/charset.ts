@@ -1,5 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { TextDecoder } from 'node:util'
+import { Iso2022JpStream } from './iso-2022-jp.ts'
+import { ReplayingStream } from './replaying-stream.ts'
 
 /** Decodes text that arrives in pieces. Characters that cannot be decoded become U+FFFD; nothing throws. */
 export interface TextStream {
@@ -69,6 +71,19 @@ export function detectEncoding(bytes: Uint8Array): string {
  */
 export function createTextDecoder(encoding: string | null): TextStream {
   return openStream(encoding === null ? 'utf-8-sig' : canonicalName(encoding))
+}
+
+/**
+ * Whether text in an encoding can be cut into lines before it is decoded: an LF or CR byte is never a part of another character, and each line can be decoded
+ * by itself.
+ *
+ * @param hasDelimiter - whether a text other than the usual line breaks ends a line: that has the same bytes in UTF-8 alone.
+ */
+export function linesAreBytes(encoding: string | null, hasDelimiter: boolean): boolean {
+  if (encoding === null) return true
+  const name = canonicalName(encoding)
+  if (name.startsWith('utf-8') || hasDelimiter) return name.startsWith('utf-8')
+  return !/^(?:utf-(?:16|32)|iso-2022-jp)/.test(labelledDecoder(name)?.encoding ?? name)
 }
 
 /**
@@ -180,6 +195,7 @@ const CODECS: ReadonlyMap<string, string> = new Map([
   ...aliases('euc-kr', 'euckr cp949 ms949 949 uhc'),
   ...aliases('gbk', 'cp936 ms936 936 euccn eucgb2312cn gb231280'),
   ...aliases('big5', 'cp950 ms950 950 big5hkscs hkscs'),
+  ...aliases('iso-2022-jp', 'iso2022jp csiso2022jp'),
   ...aliases('koi8-r', 'koi8r'),
   ...aliases('koi8-u', 'koi8u'),
   ...aliases('ibm866', 'cp866 866'),
@@ -188,6 +204,7 @@ const CODECS: ReadonlyMap<string, string> = new Map([
   ...aliases('iso-8859-13', 'latin7 l7'),
   ...aliases('iso-8859-14', 'latin8 l8'),
   ...aliases('iso-8859-15', 'latin9'),
+  ...aliases('iso-8859-16', 'latin10 l10 isoir226 csiso885916'),
 ])
 
 function aliases(name: string, keys: string): [key: string, name: string][] {
@@ -204,7 +221,7 @@ function canonicalName(encoding: string): string {
   const iso = /^(?:iso)?8859([0-9]{1,2})$/.exec(key)
   if (iso !== null) return `iso-8859-${iso[1]}`
   const windows = /^(?:cp|windows)(125[0-9]|874)$/.exec(key)
-  return windows === null ? label.replaceAll('_', '-') : `windows-${windows[1]}`
+  return windows === null ? label : `windows-${windows[1]}`
 }
 
 function openStream(name: string): TextStream {
@@ -223,25 +240,37 @@ function openStream(name: string): TextStream {
     case 'latin1':
       return { decode: (chunk) => view(chunk).toString('latin1'), end: () => '' }
     case 'ascii':
-      return byteStream('\ufffd'.repeat(0x80))
+      return byteStream(0x80, '\ufffd'.repeat(0x80))
     case 'windows-1252':
-      return byteStream(WINDOWS_1252)
+      return byteStream(0x80, WINDOWS_1252)
+    case 'iso-8859-16':
+      return byteStream(0xa0, ISO_8859_16)
+    case 'iso-2022-jp':
+      return new Iso2022JpStream()
+    case 'x-user-defined':
+      // Encoding standard, section 14.5: from U+F780 on, so that the bytes can be had again.
+      return byteStream(0x80, String.fromCharCode(...Array.from({ length: 0x80 }, (_, index) => 0xf780 + index)))
     default:
       return labelStream(name)
   }
 }
 
 function labelStream(label: string): TextStream {
-  let decoder: TextDecoder
-  try {
-    decoder = new TextDecoder(label, { ignoreBOM: true })
-  } catch {
-    return decoderStream(new TextDecoder('utf-8', { ignoreBOM: true }))
-  }
+  const decoder = labelledDecoder(label) ?? labelledDecoder(label.replaceAll('_', '-'))
+  if (decoder === null) return decoderStream(new TextDecoder('utf-8', { ignoreBOM: true }))
+  if (/^(?:gb|big5|euc|shift)/.test(decoder.encoding)) return new ReplayingStream(decoder.encoding)
   const stream = decoderStream(decoder)
   if (!decoder.encoding.startsWith('windows-')) return stream
   // The web maps undefined bytes of these code pages to C1 controls; Python, to U+FFFD. No defined byte is one.
   return { decode: (chunk) => stream.decode(chunk).replace(/[\x80-\x9f]/g, '\ufffd'), end: () => stream.end() }
+}
+
+function labelledDecoder(label: string): TextDecoder | null {
+  try {
+    return new TextDecoder(label, { ignoreBOM: true })
+  } catch {
+    return null
+  }
 }
 
 function decoderStream(decoder: TextDecoder): TextStream {
@@ -251,18 +280,22 @@ function decoderStream(decoder: TextDecoder): TextStream {
 /** Windows-1252 from 0x80 to 0x9f. By hand, because TextDecoder in Node 20 to 23 takes these for ISO-8859-1. */
 const WINDOWS_1252 = '€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ'
 
-/** A code page of one byte a character: ISO-8859-1 but for some characters from 0x80 on. */
-function byteStream(from0x80: string): TextStream {
+/** ISO-8859-16 from 0xa0 to 0xff. By hand, because TextDecoder in Node does not know it. */
+const ISO_8859_16 =
+  '\xa0ĄąŁ€„Š§š©Ș«Ź\xadźŻ°±ČłŽ”¶·žčș»ŒœŸżÀÁÂĂÄĆÆÇÈÉÊËÌÍÎÏĐŃÒÓÔŐÖŚŰÙÚÛÜĘȚßàáâăäćæçèéêëìíîïđńòóôőöśűùúûüęțÿ'
+
+/** A code page of one byte a character: ISO-8859-1 but for the characters of `table`, the first of which is that of byte `from`. */
+function byteStream(from: number, table: string): TextStream {
   return {
-    decode: (chunk) => (isAscii(chunk) ? view(chunk).toString('latin1') : mapBytes(chunk, from0x80)),
+    decode: (chunk) => (isAscii(chunk) ? view(chunk).toString('latin1') : mapBytes(chunk, from, table)),
     end: () => '',
   }
 }
 
-function mapBytes(bytes: Uint8Array, from0x80: string): string {
+function mapBytes(bytes: Uint8Array, from: number, table: string): string {
   const units = Buffer.alloc(bytes.length * 2)
   for (const [index, byte] of bytes.entries()) {
-    const unit = byte - 0x80 < from0x80.length && byte >= 0x80 ? from0x80.charCodeAt(byte - 0x80) : byte
+    const unit = byte >= from && byte - from < table.length ? table.charCodeAt(byte - from) : byte
     units[index * 2] = unit & 0xff
     units[index * 2 + 1] = unit >> 8
   }

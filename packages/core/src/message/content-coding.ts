@@ -1,12 +1,15 @@
 import { Readable, type Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
 import { ContentDecodingError, LimitExceededError } from '../errors.ts'
+import { gunzip, gunzipSync } from './gunzip.ts'
 
 type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Buffer
 
+type Bytes = AsyncIterable<Uint8Array>
+
 interface Coding {
   readonly decodeSync: Decompress
-  readonly createDecoder: (firstByte: number) => Transform
+  readonly decodeStream: (source: Bytes, firstByte: number) => Bytes
 }
 
 /** zlib has zstd from Node 22.15 on; the types are those of the floor. */
@@ -14,20 +17,31 @@ const zstd = zlib as typeof zlib & { zstdDecompressSync?: Decompress; createZstd
 
 /** RFC 9110 section 8.4.1; zstd is RFC 8878, br RFC 7932. */
 const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
-  ['gzip', { decodeSync: zlib.gunzipSync, createDecoder: () => zlib.createGunzip() }],
-  ['x-gzip', { decodeSync: zlib.gunzipSync, createDecoder: () => zlib.createGunzip() }],
+  ['gzip', { decodeSync: gunzipSync, decodeStream: gunzip }],
+  ['x-gzip', { decodeSync: gunzipSync, decodeStream: gunzip }],
   [
     'deflate',
     {
       decodeSync: inflateAnySync,
-      createDecoder: (first) => (isZlib(first) ? zlib.createInflate() : zlib.createInflateRaw()),
+      decodeStream: (source, first) => through(isZlib(first) ? zlib.createInflate() : zlib.createInflateRaw(), source),
     },
   ],
-  ['br', { decodeSync: zlib.brotliDecompressSync, createDecoder: () => zlib.createBrotliDecompress() }],
-  ...(zstd.zstdDecompressSync !== undefined && zstd.createZstdDecompress !== undefined
-    ? [['zstd', { decodeSync: zstd.zstdDecompressSync, createDecoder: zstd.createZstdDecompress }] as const]
-    : []),
+  [
+    'br',
+    {
+      decodeSync: zlib.brotliDecompressSync,
+      decodeStream: (source) => through(zlib.createBrotliDecompress(), source),
+    },
+  ],
+  ...zstdCoding(),
 ])
+
+function zstdCoding(): readonly (readonly [string, Coding])[] {
+  const { zstdDecompressSync, createZstdDecompress } = zstd
+  if (zstdDecompressSync === undefined || createZstdDecompress === undefined) return []
+  const decodeStream = (source: Bytes): Bytes => through(createZstdDecompress(), source)
+  return [['zstd', { decodeSync: zstdDecompressSync, decodeStream }]]
+}
 
 /** What this Node can decode, as an Accept-Encoding value. */
 export const ACCEPT_ENCODING: string = ['gzip', 'deflate', 'br', 'zstd'].filter((name) => CODINGS.has(name)).join(', ')
@@ -101,32 +115,42 @@ async function* decodeOne(
   try {
     const first = await input.next()
     if (first.done === true) return
-    const decoder = (CODINGS.get(name) as Coding).createDecoder(first.value[0] ?? 0)
-    const bytes = Readable.from(prepend(first.value, { [Symbol.asyncIterator]: () => input }), { objectMode: false })
-    let sourceError: Error | undefined
-    bytes.once('error', (error) => {
-      sourceError = error
-      decoder.destroy(error)
-    })
+    let sourceError: unknown
+    const received = prepend(first.value, input, (error) => (sourceError = error))
     try {
-      for await (const chunk of bytes.pipe(decoder)) yield chunk as Uint8Array
+      yield* (CODINGS.get(name) as Coding).decodeStream(received, first.value[0] ?? 0)
     } catch (error) {
       throw error === sourceError ? error : decodingError(error, name, Infinity)
-    } finally {
-      bytes.destroy()
-      decoder.destroy()
     }
   } finally {
     await input.return?.()
   }
 }
 
+/** What was taken to look at, then the rest; an error of the source is told apart from one of the decoder. */
 async function* prepend(
   first: Uint8Array,
-  rest: AsyncIterable<Uint8Array>,
+  rest: AsyncIterator<Uint8Array>,
+  onError: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield first
-  yield* rest
+  try {
+    for (let step = await rest.next(); step.done !== true; step = await rest.next()) yield step.value
+  } catch (error) {
+    onError(error)
+    throw error
+  }
+}
+
+async function* through(decoder: Transform, source: Bytes): AsyncGenerator<Uint8Array, void, undefined> {
+  const bytes = Readable.from(source, { objectMode: false })
+  bytes.once('error', (error) => decoder.destroy(error))
+  try {
+    for await (const chunk of bytes.pipe(decoder)) yield chunk as Uint8Array
+  } finally {
+    bytes.destroy()
+    decoder.destroy()
+  }
 }
 
 function decodingError(error: unknown, name: string, maxBytes: number): Error {

@@ -113,6 +113,8 @@ function partHead(name: string, filename: string | null, type: string | null, ex
   if (type !== null) headers.set('Content-Type', type)
   if (extra !== undefined) headers.merge(extra)
   headers.delete('Content-Disposition')
+  // RFC 7578 section 4.8: of the other Content- headers none belongs here; Requests leaves out this one.
+  headers.delete('Content-Location')
   for (const [key, value] of headers.items()) head += `\r\n${key}: ${value}`
   return Buffer.from(`${head}\r\n\r\n`)
 }

@@ -5,9 +5,10 @@ import { HTTPError, InvalidJSONError, JSONDecodeError, redactUrl, UsageError } f
 import { DEFAULT_LIMITS, type ResolvedLimits } from '../limits.ts'
 import { BodyReader } from './body-reader.ts'
 import { type ResponseBody, sourceOf } from './byte-source.ts'
-import { charsetOf, decodeJsonBytes, decodeText, detectEncoding } from './charset.ts'
+import { charsetOf, decodeJsonBytes, decodeText, detectEncoding, linesAreBytes } from './charset.ts'
 import { Headers, type HeadersInit } from './headers.ts'
 import { LineSplitter } from './lines.ts'
+import { describeJsonFault, findJsonFault } from './json-fault.ts'
 import { indexLinks, type Link, parseLinks } from './links.ts'
 import { textPieces } from './pieces.ts'
 import type { PreparedRequest } from './prepared-request.ts'
@@ -177,30 +178,45 @@ export class Response implements AsyncDisposable {
   json<T = unknown>(): T
   json<S extends StandardSchemaV1>(schema: S): InferOutput<S>
   json(schema?: StandardSchemaV1): unknown {
-    const text = this.encoding ? this.text : decodeJsonBytes(this.content)
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch (error) {
-      throw new JSONDecodeError(
-        `${this.#describe()} is not JSON (${text.length} characters of ${this.headers.get('content-type') ?? 'no type'})`,
-        text,
-        {
-          cause: new SyntaxError('Invalid JSON', { cause: (error as Error).name }),
-          response: this,
-        },
-      )
-    }
+    const value = this.#parseJson()
     return schema === undefined ? value : this.#validate(schema, value)
+  }
+
+  #parseJson(): unknown {
+    const text = this.encoding ? this.text : decodeJsonBytes(this.content)
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      // RFC 8259 section 8.1: the type says UTF-8, some servers send UTF-16, or a byte order mark. As UTF-8 neither is JSON.
+      const other = /^utf-?8$/i.test(this.encoding ?? '') ? decodeJsonBytes(this.content) : text
+      if (other !== text) {
+        try {
+          return JSON.parse(other)
+        } catch {}
+      }
+      throw this.#invalidJson(text, error as Error)
+    }
+  }
+
+  #invalidJson(text: string, error: Error): JSONDecodeError {
+    const what = `${text.length} characters of ${this.headers.get('content-type') ?? 'no type'}`
+    const fault = findJsonFault(text)
+    const where = fault === null ? '' : `: ${describeJsonFault(fault)}`
+    // The engine's own message would quote the body.
+    const cause = new SyntaxError('Invalid JSON', { cause: error.name })
+    return new JSONDecodeError(`${this.#describe()} is not JSON (${what})${where}`, text, { cause, response: this })
   }
 
   #validate(schema: StandardSchemaV1, value: unknown): unknown {
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) throw new UsageError('json(schema) needs a schema that validates synchronously')
     if (result.issues === undefined) return result.value
-    const issues = result.issues.map(describeIssue)
-    throw new InvalidJSONError(`${this.#describe()} does not fit the schema: ${issues.slice(0, 5).join('; ')}`, {
+    const { issues } = result
+    const shown = issues.slice(0, 5).map(describeIssue)
+    if (issues.length > shown.length) shown.push(`and ${issues.length - shown.length} more`)
+    throw new InvalidJSONError(`${this.#describe()} does not fit the schema: ${shown.join('; ')}`, {
       response: this,
+      issues,
     })
   }
 
@@ -222,7 +238,7 @@ export class Response implements AsyncDisposable {
   /**
    * The decoded body piece by piece. Leaving the loop early keeps the rest readable, and the connection busy.
    *
-   * @param chunkSize - bytes a piece; default: as they arrive. A chunked body's pieces do not span its chunks.
+   * @param chunkSize - bytes a piece; default, and for 0 or less: as they arrive, a buffered body in one. A chunked body's pieces do not span its chunks.
    * @throws StreamConsumedError if it was iterated to its end before.
    */
   iterContent(
@@ -237,10 +253,10 @@ export class Response implements AsyncDisposable {
     chunkSize: number | null = null,
     options: IterContentOptions = {},
   ): AsyncGenerator<Buffer | string, void, undefined> {
-    if (chunkSize !== null && (!Number.isInteger(chunkSize) || chunkSize < 1)) {
-      throw new UsageError(`chunkSize must be a whole number of bytes, 1 or more, or null, not ${inspect(chunkSize)}`)
+    if (chunkSize !== null && !Number.isInteger(chunkSize)) {
+      throw new UsageError(`chunkSize must be a whole number of bytes, or null, not ${inspect(chunkSize)}`)
     }
-    const pieces = this.#body.iterate(chunkSize)
+    const pieces = this.#body.iterate(chunkSize !== null && chunkSize > 0 ? chunkSize : null)
     return ownOptions(options).decodeUnicode === true ? textPieces(pieces, this.encoding) : pieces
   }
 
@@ -250,11 +266,11 @@ export class Response implements AsyncDisposable {
   async *iterLines(options: IterLinesOptions = {}): AsyncGenerator<string | Buffer, void, undefined> {
     const { delimiter = null, chunkSize = null, decodeUnicode = true } = ownOptions(options)
     const splitter = new LineSplitter(typeof delimiter === 'string' ? Buffer.from(delimiter) : delimiter)
-    const isWide = decodeUnicode && /^(?:utf|ucs)[-_ ]?(?:16|32|2)/i.test(this.encoding ?? '')
+    const decodesFirst = decodeUnicode && !linesAreBytes(this.encoding, typeof delimiter === 'string')
     const show = (line: Buffer): string | Buffer =>
-      decodeUnicode ? decodeText(line, isWide ? 'utf-8' : this.encoding) : line
+      decodeUnicode ? decodeText(line, decodesFirst ? 'utf-8' : this.encoding) : line
     const pieces = this.iterContent(chunkSize)
-    for await (const piece of isWide ? textPieces(pieces, this.encoding) : pieces) {
+    for await (const piece of decodesFirst ? textPieces(pieces, this.encoding) : pieces) {
       for (const line of splitter.push(typeof piece === 'string' ? Buffer.from(piece) : piece)) yield show(line)
     }
     for (const line of splitter.end()) yield show(line)

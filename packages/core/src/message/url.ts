@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { InvalidURL, MissingSchema, redactInvalidUrl } from '../errors.ts'
+import { InvalidSchema, InvalidURL, MissingSchema, redactInvalidUrl } from '../errors.ts'
 import { encodeComponent, PATH_CHARACTERS, QUERY_CHARACTERS } from './percent.ts'
 
 /**
@@ -11,7 +11,7 @@ import { encodeComponent, PATH_CHARACTERS, QUERY_CHARACTERS } from './percent.ts
 export interface ParsedUrl {
   /** Lower case, without the colon. */
   readonly scheme: string
-  /** Lower case, A-labels, IPv6 in brackets; empty if there is none. */
+  /** Lower case, A-labels, IPv6 in brackets; as written for schemes such as `http+unix`; empty if there is none. */
   readonly host: string
   /** As written, `''` if absent. A default port that was written stays. */
   readonly port: string
@@ -36,6 +36,8 @@ export interface ParsedUrl {
 /** RFC 3986 appendix B; the authority also ends at a backslash. */
 const URL_PARTS = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^\\/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s
 const HOST_AND_PORT = /^(\[[^\]]*\]|[^[\]:]*)(?::([0-9]*))?$/
+/** What stands where `http+unix:` and its like have a host: often a path, encoded. */
+const FOREIGN_HOST = /^(?:[\w.~!$&'()*+,;=-]|%[0-9a-fA-F]{2})+$/
 const ASCII_HOST = /^[a-z0-9_~!$&'()+,;=-][a-z0-9._~!$&'()*+,;=-]*$/
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http', 80],
@@ -51,7 +53,7 @@ const remembered = new Map<string, ParsedUrl>()
  * Parses, checks and normalises a URL as Requests does: scheme and host in lower case, host in A-labels, dot segments removed, illegal characters
  * percent-encoded, `/` for an empty path. Parts are remembered by text.
  *
- * @throws MissingSchema without a scheme; InvalidURL without a host, or with a host or port that cannot be dialled.
+ * @throws MissingSchema without a scheme, InvalidSchema for a host and port in its place; InvalidURL without a host, or with a host or port that cannot be dialled.
  * @see RFC 3986
  */
 export function parseUrl(text: string): ParsedUrl {
@@ -68,11 +70,13 @@ function parse(text: string): ParsedUrl {
   const opaque = trimmed.includes(':') && !/^http/i.test(trimmed)
   const match = URL_PARTS.exec(trimmed)
   const [, scheme, authority, path = '', query, fragment] = match ?? []
-  if (scheme === undefined) throw missingSchema(trimmed)
+  if (scheme === undefined) throw opaque && /^[^/?#]*:/.test(trimmed) ? noSuchScheme(trimmed) : missingSchema(trimmed)
   if (opaque) return parseOpaque(trimmed, scheme, authority)
   if (!authority) throw invalid(text, 'no host supplied')
   const at = authority.lastIndexOf('@')
-  const [host, port] = parseHost(authority.slice(at + 1), text)
+  const place = authority.slice(at + 1)
+  const isForeign = !/^https?$/i.test(scheme) && FOREIGN_HOST.test(place)
+  const [host, port] = isForeign ? [place, ''] : parseHost(place, text)
   return assemble({
     scheme: scheme.toLowerCase(),
     host,
@@ -119,6 +123,12 @@ function missingSchema(text: string): MissingSchema {
   return new MissingSchema(`Invalid URL ${JSON.stringify(shown)}: no scheme supplied. ${hint}`)
 }
 
+/** What stands before the first colon is no scheme, but Requests takes it for one, and so finds no adapter. */
+function noSuchScheme(text: string): InvalidSchema {
+  const shown = redactInvalidUrl(text)
+  return new InvalidSchema(`No connection adapters were found for '${shown}'. Perhaps you meant https://${shown}?`)
+}
+
 function invalid(text: string, why: string): InvalidURL {
   return new InvalidURL(`Invalid URL ${JSON.stringify(redactInvalidUrl(text))}: ${why}`)
 }
@@ -147,9 +157,13 @@ function checkedName(name: string, text: string): string {
   return host
 }
 
-/** UTS 46 mapping, then IDNA 2008, which has no symbols (RFC 5892 section 2.3); empty if it is no host. */
+/**
+ * A-labels as IDNA 2008 has them, but for case; empty if it is no host. It knows no symbols (RFC 5892 section 2.3), and no characters that only
+ * stand for others (section 2.2): full-width letters would be another host than the one a filter or a reader saw.
+ */
 function toALabels(name: string): string {
-  return /\p{Symbol}/u.test(name.normalize('NFKC')) ? '' : domainToASCII(name)
+  const lower = name.toLowerCase()
+  return lower.normalize('NFKC') !== lower || /\p{Symbol}/u.test(lower) ? '' : domainToASCII(lower)
 }
 
 function normalisePath(path: string): string {

@@ -7,7 +7,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
 import type { Marks, Opening } from '../message/timings.ts'
 import { networkError } from './network-error.ts'
-import { OutgoingBody } from './outgoing-body.ts'
+import { OutgoingBody, wrongLength } from './outgoing-body.ts'
 import type { Stallable, StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 import { editNextHead, type ParserGuard } from './undici-guard.ts'
@@ -134,14 +134,22 @@ class Leg implements ByteSource, Stallable {
   }
 
   #openBody(): Uint8Array | OutgoingBody | null {
+    const promised = this.#request.body?.length ?? null
     const content = this.#request.body?.open() ?? null
+    if (content instanceof Uint8Array && promised !== null && content.length !== promised) {
+      throw wrongLength(content.length, promised, content.length > promised)
+    }
     const { write } = this.#options.timeout
     if (content === null || (content instanceof Uint8Array && (write === null || content.length <= SLICE_BYTES)))
       return content
     // In one piece, nobody could tell whether the server takes it.
     const opened = content instanceof Uint8Array ? slices(content) : content
-    const observer = { onFailure: (error: unknown) => this.#fail(error, true), onEmpty: () => this.#sendEmptyChunked() }
-    this.#outgoing = new OutgoingBody(opened, observer, write, (error) => this.#fail(error))
+    const observer = {
+      onFailure: (error: unknown) => this.#fail(error, true),
+      onEmpty: () => this.#sendEmptyChunked(),
+      onFault: (error: Error) => this.#fail(error),
+    }
+    this.#outgoing = new OutgoingBody(opened, promised, observer, write)
     return this.#outgoing
   }
 

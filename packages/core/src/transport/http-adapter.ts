@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
-import { InvalidSchema, redactUrl, UsageError } from '../errors.ts'
+import { InvalidURL, redactUrl, UsageError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
@@ -161,5 +161,5 @@ export class HTTPAdapter extends TransportAdapter {
 function checkScheme(request: PreparedRequest): void {
   const { scheme } = request.parsedUrl
   if (scheme === 'http' || scheme === 'https') return
-  throw new InvalidSchema(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
+  throw new InvalidURL(`HTTPAdapter speaks http and https, not ${scheme}: ${redactUrl(request.url)}`, { request })
 }

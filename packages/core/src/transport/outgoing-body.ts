@@ -1,4 +1,4 @@
-import { WriteTimeout } from '../errors.ts'
+import { InvalidHeader, WriteTimeout } from '../errors.ts'
 import { StallTimer } from './stall-timer.ts'
 
 /** Who is told how sending the body goes. */
@@ -7,6 +7,16 @@ export interface BodyObserver {
   onFailure(error: unknown): void
   /** The body ended without giving a byte. */
   onEmpty(): void
+  /** The server takes nothing of it, or it is not as long as Content-Length says. */
+  onFault(error: Error): void
+}
+
+/** The error for a body that gave so many bytes and had promised others. */
+export function wrongLength(given: number, promised: number, isLonger = false): InvalidHeader {
+  const count = isLonger ? `${given} bytes or more` : `only ${given} bytes`
+  return new InvalidHeader(
+    `the body gave ${count}, and Content-Length says ${promised}: give the length that it has, or none`,
+  )
 }
 
 /**
@@ -17,21 +27,26 @@ export class OutgoingBody implements AsyncIterableIterator<Uint8Array> {
   readonly #iterator: AsyncIterator<Uint8Array>
   readonly #observer: BodyObserver
   readonly #writeTimer: StallTimer
-  #sent = false
+  readonly #promised: number | null
+  #given = 0
   #stop: ((reason: unknown) => void) | null = null
   #stopped = false
 
+  /** @param promised - bytes that Content-Length says; `null` for a body in chunks. */
   constructor(
     body: AsyncIterable<Uint8Array>,
+    promised: number | null,
     observer: BodyObserver,
     writeMs: number | null,
-    onStall: (error: Error) => void,
   ) {
     this.#iterator = body[Symbol.asyncIterator]()
+    this.#promised = promised
     this.#observer = observer
     this.#writeTimer = new StallTimer(writeMs, {
       onStall: () =>
-        onStall(new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`)),
+        observer.onFault(
+          new WriteTimeout(`the server took nothing of the request body for timeout.write = ${writeMs} ms`),
+        ),
     })
   }
 
@@ -47,11 +62,8 @@ export class OutgoingBody implements AsyncIterableIterator<Uint8Array> {
     })
     try {
       const step = await Promise.race([this.#iterator.next(), interrupted])
-      if (step.done === true) {
-        if (!this.#sent) this.#observer.onEmpty()
-        return { done: true, value: undefined }
-      }
-      this.#sent = true
+      this.#count(step)
+      if (step.done === true) return { done: true, value: undefined }
       this.#writeTimer.start()
       return { done: false, value: step.value }
     } catch (error) {
@@ -60,6 +72,17 @@ export class OutgoingBody implements AsyncIterableIterator<Uint8Array> {
     } finally {
       this.#stop = null
     }
+  }
+
+  /** Sees to it that no byte too many goes out, and that a body that is too short never looks complete. */
+  #count({ done, value }: IteratorResult<Uint8Array>): void {
+    const promised = this.#promised
+    if (done !== true) this.#given += value.byteLength
+    else if (this.#given === 0) this.#observer.onEmpty()
+    if (promised === null || (done === true ? this.#given === promised : this.#given <= promised)) return
+    const error = wrongLength(this.#given, promised, this.#given > promised)
+    this.#observer.onFault(error)
+    throw error
   }
 
   /** Called when undici gives up early. */

@@ -6,6 +6,10 @@ interface UndiciParser {
   readonly paused: boolean
   contentLength: string
   headersMaxSize: number
+  statusText: string
+  readonly ptr: number
+  readonly llhttp: { llhttp_get_http_major(parser: number): number }
+  onStatus(reason: Buffer): number
   onHeadersComplete(statusCode: number, upgrade: boolean, shouldKeepAlive: boolean): number
   finish(): Error | null
 }
@@ -21,11 +25,12 @@ export interface ParserGuard {
 }
 
 /**
- * Mends three defects of undici 7 on one connected socket.
+ * Mends five defects of undici 7 on one connected socket.
  *
  * A connection that ends, fails or closes while its parser is paused by back-pressure makes undici throw from a socket event, which ends the process
  * (nodejs/undici#5360): the end is held back until the reader has caught up, and finishing a paused parser is an error like any other.
- * An unasked 100 is taken for a bad response: it is passed on as another 1xx, which is skipped.
+ * An unasked 100 is taken for a bad response: it is passed on as another 1xx, which is skipped. A status line of HTTP/2.0 or HTTP/0.9 is taken for
+ * one of HTTP/1.1. A reason that is no UTF-8 is lost: like header values it is Latin-1 (RFC 9112 section 4 leaves its bytes open).
  *
  * @throws RequestException if undici is not built as expected: better loud than unguarded.
  */
@@ -33,8 +38,16 @@ export function guardParser(socket: Socket): ParserGuard {
   const parser = parserOf(socket)
   const onHeadersComplete = parser.onHeadersComplete.bind(parser)
   const finish = parser.finish.bind(parser)
-  parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) =>
-    onHeadersComplete(statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
+  parser.onStatus = (reason) => {
+    parser.statusText = reason.toString('latin1')
+    return 0
+  }
+  parser.onHeadersComplete = (statusCode, upgrade, shouldKeepAlive) => {
+    const major = parser.llhttp.llhttp_get_http_major(parser.ptr)
+    // Thrown from the parser's callback, undici destroys the socket with it.
+    if (major !== 1) throw new Error(`the status line says HTTP/${major}, not HTTP/1`)
+    return onHeadersComplete(statusCode === 100 ? 102 : statusCode, upgrade, shouldKeepAlive)
+  }
   parser.finish = () => (parser.paused ? new Error('the connection closed before the body was read') : finish())
 
   const undiciEnd = socket.listeners('end').find((listener) => listener.name === 'onHttpSocketEnd') as
@@ -69,6 +82,8 @@ function parserOf(socket: Socket): UndiciParser {
   if (
     typeof parser?.finish !== 'function' ||
     typeof parser.onHeadersComplete !== 'function' ||
+    typeof parser.onStatus !== 'function' ||
+    typeof parser.llhttp?.llhttp_get_http_major !== 'function' ||
     typeof parser.paused !== 'boolean' ||
     typeof parser.headersMaxSize !== 'number'
   ) {

@@ -1,9 +1,9 @@
 import { type PreparedRequest, redactUrl, UsageError } from '@entreat/core'
 
 /**
- * A request that a stub or a cassette has no answer for. Nothing retries it: the test has to be changed, or the code under test.
+ * A request that a stub or a cassette has no answer for. Nothing retries it.
  *
- * Its code is `ERR_UNMATCHED_REQUEST`.
+ * @remedy Change the test, or the code under test; record the cassette anew.
  */
 export class UnmatchedRequestError extends UsageError {
   override readonly name: string = 'UnmatchedRequestError'

@@ -1,6 +1,10 @@
 import { ConnectionError, type RequestExceptionOptions } from '@entreat/core'
 
-/** A request was not sent, because those before it failed. */
+/**
+ * A request was not sent, because those before it failed.
+ *
+ * @remedy Wait `retryAfterMs`, or answer from elsewhere meanwhile.
+ */
 export class CircuitOpenError extends ConnectionError {
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'CircuitOpenError' })

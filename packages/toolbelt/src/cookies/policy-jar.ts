@@ -90,7 +90,7 @@ class PolicyStore extends MemoryCookieStore {
 }
 
 /** A cookie as policies and files see it. */
-export function factsOf(cookie: Cookie): CookieFacts {
+function factsOf(cookie: Cookie): CookieFacts {
   // For a cookie that ends with the session the library has a date far away.
   const expires = cookie.isPersistent() ? (cookie.expiryDate() ?? null) : null
   return {

@@ -1,8 +1,17 @@
 import { RequestException, type RequestExceptionOptions } from '@entreat/core'
 
 /**
- * A download could not become a file. `code` says why: `ERR_FILE_EXISTS`, `ERR_NO_FILENAME`, `ERR_CHECKSUM` (the content is not what was expected),
- * `ERR_CONTENT_CHANGED` (it kept changing on the server while it was fetched), else `ERR_DOWNLOAD`.
+ * The path is being downloaded to already, or the status has no content that could be saved.
+ *
+ * @remedy Wait for the other download, or look at `response`.
+ * @code ERR_FILE_EXISTS - The path is taken, also by a link, and `overwrite` is not `true`.
+ * @remedy Say `overwrite: true`, or choose another path.
+ * @code ERR_NO_FILENAME - The target is a folder, and neither the response nor the URL names a file.
+ * @remedy Give the path of a file.
+ * @code ERR_CHECKSUM - The content is not what was expected. Nothing was saved.
+ * @remedy Check the expected digest; download again.
+ * @code ERR_CONTENT_CHANGED - The content kept changing on the server while it was fetched.
+ * @remedy Download later, or in one piece (`segments: 1`).
  */
 export class DownloadError extends RequestException {
   static {

@@ -1,6 +1,10 @@
 import { RequestException, type RequestExceptionOptions } from '@entreat/core'
 
-/** What was received is no multipart body, or breaks off: no boundary in the Content-Type, a part without an end to its headers, no closing boundary. */
+/**
+ * What was received is no multipart body, or breaks off: no boundary in the Content-Type, a part without an end to its headers, no closing boundary.
+ *
+ * @remedy Check what the server sent; a body that breaks off may be fetched again.
+ */
 export class MultipartError extends RequestException {
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'MultipartError' })
@@ -11,7 +15,11 @@ export class MultipartError extends RequestException {
   }
 }
 
-/** The Content-Type is not `multipart/…`. */
+/**
+ * The Content-Type is not `multipart/…`.
+ *
+ * @remedy Check status and Content-Type before decoding.
+ */
 export class NonMultipartContentTypeError extends MultipartError {
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'NonMultipartContentTypeError' })

@@ -1,6 +1,10 @@
 import { RequestException, type RequestExceptionOptions } from '@entreat/core'
 
-/** A request would have gone where it must not: to an address, a host or a port that is not allowed. Nothing was sent. Its code is `ERR_BLOCKED_ADDRESS`. */
+/**
+ * A request would have gone where it must not: to an address, a host or a port that is not allowed. Nothing was sent.
+ *
+ * @remedy Refuse the URL of your user. If the address is meant, name it in `allow`.
+ */
 export class BlockedAddressError extends RequestException {
   override readonly name: string = 'BlockedAddressError'
 

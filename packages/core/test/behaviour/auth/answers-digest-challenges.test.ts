@@ -179,6 +179,16 @@ test.each([
   expect(site().received(path)).toHaveLength(1)
 })
 
+test('quotes qop and not nc in its answer, as Requests does', async () => {
+  const path = '/digest-quoted'
+  site().on(path, (request, response) =>
+    reply(request.headers.authorization ? 200 : 401, { 'WWW-Authenticate': CHALLENGE })(request, response),
+  )
+  await using session = new Session({ auth: new DigestAuth('u', 'p') })
+  await session.get(site().url + path)
+  expect(site().last(path).header('authorization')).toMatch(/, qop="auth", nc=00000001, cnonce="[^"]+"/)
+})
+
 test('answers the challenge it knows among several', async () => {
   const path = '/digest-among'
   const headers = { 'WWW-Authenticate': ['Negotiate', `Basic realm="a, b", ${CHALLENGE}, algorithm=SHA-256`] }

@@ -1,6 +1,15 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { type AuthInit, BasicAuth, BearerAuth, type PreparedRequest, Retry, Session } from '@entreat/core'
+import {
+  type AuthInit,
+  BasicAuth,
+  BearerAuth,
+  DigestAuth,
+  type PreparedRequest,
+  Retry,
+  Session,
+  UsageError,
+} from '@entreat/core'
 import { failureOf, reply, useSite } from '../requests/support/servers.ts'
 
 const site = useSite({ tls: false })
@@ -24,9 +33,22 @@ test.each<[what: string, auth: AuthInit, value: string]>([
   ['other text as UTF-8', ['пользователь', 'pass'], basic('пользователь:pass', 'utf8')],
   ['bytes as they are', [new Uint8Array([0xff]), new Uint8Array([0])], 'Basic /zoA'],
   ['nothing at all', ['', ''], 'Basic Og=='],
+  ['numbers as text', [42, 42] as never, basic('42:42', 'utf8')],
   ['colons in the password', ['u', 'a:b'], basic('u:a:b', 'utf8')],
 ])('Basic sends %s (RFC 7617 section 2)', async (_what, auth, value) => {
   expect(await sentBy(auth)).toBe(value)
+})
+
+test.each([
+  ['undefined', undefined],
+  ['null', null],
+  ['a record', {}],
+])('no scheme takes %s for a password, as of a variable that is not set', async (_what, nothing) => {
+  await using session = new Session()
+  const error = await failureOf(session.get(`${site().url}/get`, { auth: ['user', nothing as never] }))
+  expect(error).toBeInstanceOf(UsageError)
+  expect(() => new DigestAuth('user', nothing as never)).toThrow(UsageError)
+  expect(() => new DigestAuth(nothing as never, 'password')).toThrow(UsageError)
 })
 
 test('Basic is refused with wrong credentials, once', async () => {

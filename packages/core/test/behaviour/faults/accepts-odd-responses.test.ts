@@ -94,6 +94,18 @@ describe('a response that is valid', () => {
   })
 })
 
+describe('a reason', () => {
+  it.each([
+    ['in UTF-8', '\xd0\x9e\xd1\x88'],
+    ['in Latin-1', 'Acc\xe8s'],
+  ])('is Latin-1, as header values are: %s', async (_what, reason) => {
+    await using raw = await RawServer.start(() => `HTTP/1.1 403 ${reason}\r\nContent-Length: 0\r\n\r\n`)
+    const response = await session.get(raw.url)
+    expect(response.reason).toBe(reason)
+    expect(() => response.raiseForStatus()).toThrow(`403 Client Error: ${reason} for url: ${raw.url}`)
+  })
+})
+
 describe('bytes after the end of a response', () => {
   it.each([
     ['a second response', `${reply('ok')}${reply('poison')}`],

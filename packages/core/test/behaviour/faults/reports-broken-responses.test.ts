@@ -67,6 +67,8 @@ const beforeTheHead: Row[] = [
   ['a status without a space', 'HTTP/1.1 200OK\r\n\r\n', 'stay'],
   ['HTTP/0.9', '<html>hello</html>', 'end'],
   ['HTTP/3.7', 'HTTP/3.7 200 OK\r\n\r\n', 'stay'],
+  ['HTTP/2.0', 'HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok', 'stay'],
+  ['HTTP/0.9 by name', 'HTTP/0.9 200\r\nContent-Length: 2\r\n\r\nok', 'stay'],
   ['ICY', 'ICY 200 OK\r\n\r\n', 'stay'],
   ['lines that end in LF only', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nok', 'stay'],
   ['a header without colon', `${HEAD}no colon\r\n\r\n`, 'stay'],
@@ -144,6 +146,13 @@ describe('contradicting lengths', () => {
     const error = await within(1400, failure(session.get(faulty(`${HEAD}${headers}\r\nok`, 'stay'))))
     expect(error instanceof InvalidHeader || error instanceof ConnectionError).toBe(true)
     expect((await session.get(server.url)).text).toBe('fine')
+  })
+
+  it('two lengths are an InvalidHeader, as with Requests', async () => {
+    const headers = 'Content-Length: 16\r\nContent-Length: 32\r\n'
+    expect(await failure(session.get(faulty(`${HEAD}${headers}\r\n-- Bad Actor! --`, 'end')))).toBeInstanceOf(
+      InvalidHeader,
+    )
   })
 
   it.each(['-2', '+2', 'two', '0x2'])('a Content-Length of %s is a ConnectionError', async (value) => {

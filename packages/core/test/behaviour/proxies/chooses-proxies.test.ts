@@ -87,6 +87,10 @@ describe('proxies', () => {
   it.each([
     ['http:///', InvalidProxyURL],
     ['http://', InvalidProxyURL],
+    ['https://', InvalidProxyURL],
+    ['http:/badproxyurl:3128', InvalidProxyURL],
+    ['http://:8080', InvalidProxyURL],
+    ['http:///example.com:8080', InvalidProxyURL],
     ['socks9://127.0.0.1:1080', InvalidSchema],
   ])('of the form %s are refused before a connection', async (url, type) => {
     await using session = new Session({ trustEnv: false, proxies: { all: url } })
@@ -114,6 +118,11 @@ const cases: Record<string, Case> = {
   'names a proxy for http by ALL_PROXY': { env: (url) => ({ ALL_PROXY: url }), seen: ['GET'] },
   'names a proxy for https by HTTPS_PROXY': {
     env: (url) => ({ HTTPS_PROXY: url }),
+    scheme: 'https',
+    seen: ['CONNECT'],
+  },
+  'names a proxy for https by https_proxy': {
+    env: (url) => ({ https_proxy: url }),
     scheme: 'https',
     seen: ['CONNECT'],
   },

@@ -117,6 +117,12 @@ describe.each([
     expect(seen(lockedProxy.requests, 'proxy-authorization')).toEqual([basic])
   })
 
+  it('are taken from its URL, with an empty password too', async () => {
+    await using session = newSession(proxy.url.replace('//', '//bob:@'))
+    expect((await session.get(`${origin()}/get`)).statusCode).toBe(200)
+    expect(seen(proxy.requests, 'proxy-authorization')).toEqual([`Basic ${Buffer.from('bob:').toString('base64')}`])
+  })
+
   it('are taken from proxyAuth', async () => {
     await using session = newSession(lockedProxy.url)
     session.proxyAuth = new BasicAuth('bob', 'p:@/ss')
@@ -223,6 +229,13 @@ describe('a Proxy-Authorization header', () => {
     await using session = new Session({ trustEnv: false, proxies: { http: proxy.url } })
     await session.get(`${server.url}/get`, { proxyAuth: ['bob', 'x'], proxies: { http: null } })
     expect(seen(server.requests, 'proxy-authorization')).toEqual([])
+  })
+
+  it('reaches an http origin when it was set on the Session and there is no proxy, as with Requests', async () => {
+    await using session = new Session({ trustEnv: false })
+    session.headers.set('Proxy-Authorization', basic)
+    await session.get(`${server.url}/get`)
+    expect(seen(server.requests, 'proxy-authorization')).toEqual([basic])
   })
 
   it('does not enter the tunnel when it was set on the Session', async () => {

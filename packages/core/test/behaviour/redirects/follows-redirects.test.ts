@@ -90,6 +90,12 @@ test.each([
   expect(response.request.pathUrl).toBe(target)
 })
 
+test('follows a Location whose scheme is in upper case', async () => {
+  await using session = new Session()
+  const response = await session.get(redirecting(302, `${site().url.replace('http', 'HTTP')}/get`))
+  expect([response.statusCode, response.url]).toEqual([200, `${site().url}/get`])
+})
+
 test('resolves a Location without a scheme', async () => {
   site().on('/schemeless', reply(200))
   await using session = new Session()
@@ -105,6 +111,7 @@ test('reads a Location as UTF-8', async () => {
 
 test.each([
   ['with a bad port', 'http://host:abc/'],
+  ['without a host', 'http://:1'],
   ['with a port out of range', 'http://127.0.0.1:99999/'],
   ['with an open bracket', 'http://[bad/'],
   ['with a space in its host', 'http://a b/'],

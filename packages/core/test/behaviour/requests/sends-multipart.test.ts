@@ -50,6 +50,11 @@ test.each<[what: string, files: Files, body: string]>([
     { f: ['n', 'hi', 'x/y', { 'X-Z': '1' }] },
     part('name="f"; filename="n"', 'hi', 'Content-Type: x/y', 'X-Z: 1'),
   ],
+  [
+    'no Content-Location (RFC 7578 section 4.8)',
+    { f: ['n', 'hi', null, { 'Content-Location': '/l', 'X-Z': '1' }] },
+    part('name="f"; filename="n"', 'hi', 'X-Z: 1'),
+  ],
   ['no filename for null', { f: [null, 'hi'] }, part('name="f"', 'hi')],
   ['an empty filename', { f: ['', 'hi'] }, part('name="f"; filename=""', 'hi')],
   [

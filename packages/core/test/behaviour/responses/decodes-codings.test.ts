@@ -81,6 +81,14 @@ test('reads members of gzip as one body', async () => {
   for (const [, get] of WAYS) expect(String(await get(coded('gzip', body)))).toBe('one two')
 })
 
+test.each(WAYS)('ignores what follows the last member of gzip, as Requests does, %s', async (_way, get) => {
+  for (const text of ['short', '0123456789abcdef'.repeat(50_000)]) {
+    const level = text.length > 100 ? 0 : 6
+    const body = Buffer.concat([zlib.gzipSync(text, { level }), Buffer.from('garbage')])
+    expect(String(await get(coded('gzip', body)))).toBe(text)
+  }
+})
+
 test('takes an empty body for one in any coding', async () => {
   for (const [, get] of WAYS) expect((await get(coded('gzip, br', Buffer.alloc(0)))).length).toBe(0)
 })

@@ -158,6 +158,25 @@ test.each(['', 'not json', '{"a":', '<html>s3cret</html>', 'NaN'])(
   },
 )
 
+test('says why and where a body is no JSON, and of which request', async () => {
+  const response = await answered(200, { 'Content-Type': 'application/json' }, '{\n  "a": tru}')
+  expect(() => response.json()).toThrow(
+    expect.objectContaining({
+      message: `The body of GET ${response.url} (200) is not JSON (13 characters of application/json): Expecting value: line 2 column 8 (char 9)`,
+      reason: 'Expecting value',
+      position: 9,
+      line: 2,
+      column: 8,
+    }) as Error,
+  )
+})
+
+test('raises JSONDecodeError for broken UTF-16 that nobody declared', async () => {
+  const broken = Buffer.concat([Buffer.from('{"a": "b"', 'utf16le'), Buffer.from([0x00])])
+  const response = await answered(200, {}, broken)
+  expect(() => response.json()).toThrow(JSONDecodeError)
+})
+
 test('lets __proto__ in JSON reach no prototype', async () => {
   const value = (await answered(200, {}, '{"__proto__":{"polluted":1}}')).json<{ polluted?: number }>()
   expect(Object.getPrototypeOf(value)).toBe(Object.prototype)

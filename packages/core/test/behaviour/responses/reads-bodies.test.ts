@@ -95,10 +95,18 @@ test('gives a body as it arrives', async () => {
   expect(texts(await all(response))).toEqual(['abc', 'defgh'])
 })
 
-test.each([0, -1, 1.5, Number.NaN, '5', true])('refuses the chunk size %s at once', async (size) => {
+test.each([1.5, Number.NaN, '5', true])('refuses the chunk size %s at once', async (size) => {
   await using session = new Session()
   const response = await session.get(serving('x'))
   expect(() => response.iterContent(size as never)).toThrow(UsageError)
+})
+
+test.each([0, -1])('takes the chunk size %s for none: a buffered body comes in one piece', async (size) => {
+  await using session = new Session()
+  const buffered = await session.get(serving('abcdef'))
+  expect(texts(await all(buffered.iterContent(size)))).toEqual(['abcdef'])
+  const streamed = await session.get(chunked('abc', 'defgh'), { stream: true })
+  expect(texts(await all(streamed.iterContent(size)))).toEqual(['abc', 'defgh'])
 })
 
 test('cannot be iterated or read again once it has been', async () => {

@@ -67,11 +67,18 @@ export async function fromResponse(response, { streamed }) {
   return { ...result, contentBase64: base64(response.content), text: response.text }
 }
 
+// str() of Python's JSONDecodeError is made of its attributes. Here the message names the request first, and ends like this.
+function messageOf(error) {
+  if (error.name !== 'JSONDecodeError') return error.message
+  const text = `${error.reason}: line ${error.line} column ${error.column} (char ${error.position})`
+  return error.message.endsWith(`: ${text}`) ? text : error.message
+}
+
 /** An error: its class by name, and the classes of the package that it is an instance of. */
 export function fromError(error) {
   const { response } = error
   const bases = ERROR_CLASSES.filter(([, type]) => error instanceof type).map(([name]) => name)
-  const neutral = { type: error.name, message: error.message, bases }
+  const neutral = { type: error.name, message: messageOf(error), bases }
   if (response)
     neutral.response = { status: response.statusCode, url: response.url, historyLength: response.history.length }
   return neutral
