@@ -1,6 +1,7 @@
 // `pnpm docs`: writes docs/reference/errors.md and the API reference to docs/reference/api, then checks every relative link in the documentation.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { anchorOf } from './anchors.mjs'
 import { install, root, run, runMain, workspaceFolders } from './install.mjs'
 
 const generated = join(root, 'docs', 'reference', 'api')
@@ -64,11 +65,7 @@ function anchorsOf(file) {
   const anchors = new Set()
   if (!statSync(file).isFile()) return anchors
   for (const [, heading] of readFileSync(file, 'utf8').matchAll(/^#{1,6}\s+(.+)$/gm)) {
-    const plain = heading
-      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-      .trim()
-      .toLowerCase()
-    const anchor = plain.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
+    const anchor = anchorOf(heading)
     let unique = anchor
     for (let n = 1; anchors.has(unique); n += 1) unique = `${anchor}-${n}`
     anchors.add(unique)
