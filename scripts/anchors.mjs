@@ -5,6 +5,9 @@
  * @param heading - its text, with or without Markdown.
  */
 export function anchorOf(heading) {
-  const plain = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').trim().toLowerCase()
+  const plain = heading
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .trim()
+    .toLowerCase()
   return plain.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
 }

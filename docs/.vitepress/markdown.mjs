@@ -53,7 +53,9 @@ export function listDecisions(md) {
   md.core.ruler.before('block', 'decisions', (state) => {
     if (!state.src.includes('<!-- decisions -->')) return
     const found = Object.entries(findPages()).filter(([, page]) => /^decisions\/\d/.test(page))
-    const list = found.map(([source]) => `- [${titleOf(source).replace(/^\d+\. /, '')}](${source.replace('docs/decisions/', '')})`)
+    const list = found.map(
+      ([source]) => `- [${titleOf(source).replace(/^\d+\. /, '')}](${source.replace('docs/decisions/', '')})`,
+    )
     state.src = state.src.replace('<!-- decisions -->', list.join('\n'))
   })
 }

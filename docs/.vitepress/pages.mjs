@@ -9,7 +9,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const folders = ['guide', 'extend', 'migrate', 'reference', 'decisions']
 
 /** Files of the root that are pages as well. */
-const rootPages = { 'CONTRIBUTING.md': 'project/contributing.md', 'SECURITY.md': 'project/security.md', 'CODE_OF_CONDUCT.md': 'project/conduct.md' }
+const rootPages = {
+  'CONTRIBUTING.md': 'project/contributing.md',
+  'SECURITY.md': 'project/security.md',
+  'CODE_OF_CONDUCT.md': 'project/conduct.md',
+}
 
 /**
  * Every page: its file in the repository and its file on the site.
@@ -24,7 +28,8 @@ export function findPages() {
     }
   }
   for (const name of readdirSync(join(root, 'packages'))) {
-    if (existsSync(join(root, 'packages', name, 'README.md'))) pages[`packages/${name}/README.md`] = `packages/${name}.md`
+    if (existsSync(join(root, 'packages', name, 'README.md')))
+      pages[`packages/${name}/README.md`] = `packages/${name}.md`
   }
   for (const [source, page] of Object.entries(rootPages)) {
     if (existsSync(join(root, source))) pages[source] = page
@@ -43,7 +48,9 @@ export function findPages() {
 export function sidebarOf(groups) {
   const sources = new Map(Object.entries(findPages()).map(([source, page]) => [page.replace(/\.md$/, ''), source]))
   const named = new Set(groups.flatMap(({ pages = [] }) => pages))
-  for (const page of named) if (!sources.has(page)) throw new Error(`The sidebar names ${page}, which is not there: see docs/.vitepress/config.mjs`)
+  for (const page of named)
+    if (!sources.has(page))
+      throw new Error(`The sidebar names ${page}, which is not there: see docs/.vitepress/config.mjs`)
   return groups
     .map(({ text, pages = [], rest, collapsed, links = [] }) => {
       const others = [...sources.keys()].filter((page) => rest && page.startsWith(`${rest}/`) && !named.has(page))
