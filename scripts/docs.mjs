@@ -1,8 +1,11 @@
-// `pnpm docs`: writes docs/reference/errors.md and the API reference to docs/reference/api, then checks every relative link in the documentation.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+// `pnpm docs`: writes docs/reference/errors.md and the API reference, checks every relative link in the documentation, and builds the
+// site from it, all offline. `pnpm docs --serve` then shows it.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { anchorOf } from './anchors.mjs'
 import { install, root, run, runMain, workspaceFolders } from './install.mjs'
+import { buildSite, serveSite } from './site.mjs'
 
 const generated = join(root, 'docs', 'reference', 'api')
 
@@ -11,14 +14,43 @@ async function main() {
   const { writeErrorCodes } = await import('./error-codes.mjs')
   const faults = writeErrorCodes()
   for (const fault of faults) console.log(`FAILED ${fault}`)
-  if (faults.length > 0) return 1
-  console.log('Writing docs/reference/api…')
-  if (run('typedoc', ['--treatWarningsAsErrors']) !== 0) return 1
+  if (faults.length > 0 || !writeReference()) return 1
   const files = documents()
   const broken = files.flatMap(findBrokenLinks)
   for (const { file, line, target, why } of broken) console.log(`FAILED ${file}:${line} links to ${target}: ${why}`)
   console.log(`${files.length} documents, ${broken.length} broken links`)
-  return broken.length > 0 ? 1 : 0
+  if (broken.length > 0 || buildSite() !== 0) return 1
+  if (process.argv.includes('--serve')) console.log(`Serving ${(await serveSite()).url} until Ctrl+C`)
+  return 0
+}
+
+/** Writes docs/reference/api, unless the sources are those it was written from: TypeDoc takes half a minute. */
+function writeReference() {
+  const stamp = join(root, '.cache', 'api-reference.sha256')
+  const fingerprint = fingerprintOfSources()
+  const isCurrent = existsSync(join(generated, 'index.html')) && existsSync(stamp)
+  if (isCurrent && readFileSync(stamp, 'utf8') === fingerprint) return true
+  console.log('Writing docs/reference/api…')
+  if (run('typedoc', ['--treatWarningsAsErrors']) !== 0) return false
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, fingerprint)
+  return true
+}
+
+function fingerprintOfSources() {
+  const hash = createHash('sha256')
+  const folders = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`)
+  const sources = folders
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name}`))
+    .filter((name) => name.endsWith('.ts'))
+  for (const name of ['package.json', 'typedoc.json', 'tsconfig.base.json', ...sources.toSorted()]) {
+    hash
+      .update(`${name}\0`)
+      .update(readFileSync(join(root, name)))
+      .update('\0')
+  }
+  return hash.digest('hex')
 }
 
 /** Every Markdown file a reader starts from: docs/, the root's and each package's. */
