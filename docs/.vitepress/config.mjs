@@ -57,7 +57,7 @@ export default defineConfig({
   },
   transformPageData: ({ relativePath }) => {
     // Room for two columns of code.
-    if (relativePath.startsWith('migrate/')) return { frontmatter: { aside: false, pageClass: 'wide' } }
+    if (relativePath.startsWith('migrate/')) return { frontmatter: { aside: false } }
   },
   themeConfig: {
     nav: [
