@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findImportProblems, findSizeProblems } from './check-sizes.mjs'
 import { readManifest, root, runMain, ScriptError, workspaceFolders } from './install.mjs'
 
 const requiredFiles = ['package.json', 'LICENSE', 'README.md']
@@ -12,7 +13,7 @@ function main() {
   const folder = mkdtempSync(join(tmpdir(), 'entreat-pack-'))
   try {
     const packages = workspaceFolders().filter((path) => path.startsWith('packages/') && !readManifest(path).private)
-    const problems = packages.flatMap((path) => checkPackage(path, folder))
+    const problems = [...packages.flatMap((path) => checkPackage(path, folder)), ...findImportProblems()]
     for (const problem of problems) console.log(`FAILED ${problem}`)
     return problems.length > 0 ? 1 : 0
   } finally {
@@ -22,9 +23,13 @@ function main() {
 
 function checkPackage(path, folder) {
   const { name } = readManifest(path)
-  console.log(`${name}: pack, contents, publint, attw…`)
+  console.log(`${name}: pack, contents, size, publint, attw…`)
   const tarball = pack(path, folder)
-  const problems = [...findFileProblems(path, tarball), ...findManifestProblems(tarball)]
+  const problems = [
+    ...findFileProblems(path, tarball),
+    ...findManifestProblems(tarball),
+    ...findSizeProblems(name, tarball),
+  ]
   if (!passes('publint', [tarball, '--strict'])) problems.push('publint: its message is above')
   if (!passes('attw', [tarball, '--profile', 'esm-only', '--no-emoji'])) problems.push('attw: its message is above')
   return problems.map((problem) => `${name}: ${problem}`)
@@ -53,9 +58,11 @@ function findFileProblems(path, tarball) {
     .split('\n')
     .filter((file) => file && !file.endsWith('/'))
     .map((file) => file.replace(/^package\//, ''))
-  const required = new Set([...requiredFiles, ...exportedFiles(readManifest(path).publishConfig.exports)])
+  const { publishConfig, bin = {} } = readManifest(path)
+  const required = new Set([...requiredFiles, ...exportedFiles(publishConfig.exports), ...exportedFiles(bin)])
   const missing = [...required].filter((file) => !files.includes(file))
-  const stray = files.filter((file) => forbiddenFiles.test(file))
+  // What create-plugin writes has tests of its own.
+  const stray = files.filter((file) => forbiddenFiles.test(file) && !file.startsWith('templates/'))
   const stale = files.filter((file) => /^dist\/.*\.js$/.test(file) && !hasSource(path, file))
   return [
     ...missing.map((file) => `${file} is not in the tarball: add it to ${path}, or build first`),

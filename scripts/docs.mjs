@@ -1,10 +1,10 @@
-// `pnpm docs`: writes docs/reference/errors.md and the API reference, checks every relative link in the documentation, and builds the
+// `pnpm docs`: writes docs/reference/errors.md, the list of decisions and the API reference, checks every relative link in the documentation, and builds the
 // site from it, all offline. `pnpm docs --serve` then shows it.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { anchorOf } from './anchors.mjs'
-import { install, root, run, runMain, workspaceFolders } from './install.mjs'
+import { install, root, run, runMain, ScriptError, workspaceFolders } from './install.mjs'
 import { buildSite, serveSite } from './site.mjs'
 
 const generated = join(root, 'docs', 'reference', 'api')
@@ -15,6 +15,7 @@ async function main() {
   const faults = writeErrorCodes()
   for (const fault of faults) console.log(`FAILED ${fault}`)
   if (faults.length > 0 || !writeReference()) return 1
+  listDecisions()
   const files = documents()
   const broken = files.flatMap(findBrokenLinks)
   for (const { file, line, target, why } of broken) console.log(`FAILED ${file}:${line} links to ${target}: ${why}`)
@@ -64,6 +65,21 @@ function documents() {
     ...workspaceFolders().flatMap(inFolder),
     ...inDocs.filter((file) => file.endsWith('.md') && !file.startsWith(generated)),
   ]
+}
+
+/** Writes the list in docs/decisions/README.md from the headings of the decisions. */
+function listDecisions() {
+  const folder = join(root, 'docs', 'decisions')
+  const index = join(folder, 'README.md')
+  const names = readdirSync(folder).filter((name) => /^\d{4}-.*\.md$/.test(name))
+  const list = names.toSorted().map((name) => {
+    const [, number, title] = /^# (\d+)\. (.+)$/m.exec(readFileSync(join(folder, name), 'utf8')) ?? []
+    if (title === undefined)
+      throw new ScriptError(`docs/decisions/${name} has no heading such as "# ${Number(name.slice(0, 4))}. Title"`)
+    return `- [${number}](${name}): ${title}\n`
+  })
+  const written = readFileSync(index, 'utf8')
+  writeFileSync(index, written.slice(0, written.indexOf('\n- [') + 1) + list.join(''))
 }
 
 function findBrokenLinks(file) {

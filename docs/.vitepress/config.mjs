@@ -1,7 +1,7 @@
 // The documentation's site: `pnpm docs` builds it. A new Markdown file in docs/ is a page without a change here.
 import { defineConfig } from 'vitepress'
 import { anchorOf } from '../../scripts/anchors.mjs'
-import { listDecisions, pairBlocks, resolveLinks } from './markdown.mjs'
+import { pairBlocks, resolveLinks } from './markdown.mjs'
 import { findPages, sidebarOf } from './pages.mjs'
 
 const pages = findPages()
@@ -50,7 +50,6 @@ export default defineConfig({
   markdown: {
     anchor: { slugify: anchorOf },
     config: (md) => {
-      listDecisions(md)
       resolveLinks(md)
       pairBlocks(md)
     },

@@ -1,4 +1,4 @@
-// What the site does to Markdown that is written for GitHub: links, the list of decisions, and code side by side.
+// What the site does to Markdown that is written for GitHub: links, and code side by side.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -46,18 +46,6 @@ function leadToRepository(tokens, index, target) {
   // Not link_open: its renderer would look for a href.
   token.type = 'span_open'
   tokens[close].type = 'span_close'
-}
-
-/** A markdown-it plugin: `<!-- decisions -->` becomes the list of docs/decisions, which GitHub shows of itself. */
-export function listDecisions(md) {
-  md.core.ruler.before('block', 'decisions', (state) => {
-    if (!state.src.includes('<!-- decisions -->')) return
-    const found = Object.entries(findPages()).filter(([, page]) => /^decisions\/\d/.test(page))
-    const list = found.map(
-      ([source]) => `- [${titleOf(source).replace(/^\d+\. /, '')}](${source.replace('docs/decisions/', '')})`,
-    )
-    state.src = state.src.replace('<!-- decisions -->', list.join('\n'))
-  })
 }
 
 /** A markdown-it plugin: a block marked `peer` and the block after it are shown side by side. */

@@ -6,6 +6,7 @@ import {
   Headers,
   InvalidURL,
   type PreparedRequest,
+  redactUrl,
   Response,
   TransportAdapter,
   type TransportOptions,
@@ -94,12 +95,12 @@ export class FileAdapter extends TransportAdapter {
 /** The path that a URL names: percent-decoded, without query and fragment. */
 function filePath(request: PreparedRequest): string {
   const match = /^file:(?:\/\/(?:localhost)?)?(\/(?!\/)[^?#]*)/i.exec(request.url)
-  if (match === null) throw new InvalidURL(`${request.url} names no file of this machine`, { request })
+  if (match === null) throw new InvalidURL(`${redactUrl(request.url)} names no file of this machine`, { request })
   let path: string
   try {
     path = decodeURIComponent(match[1] ?? '')
   } catch (cause) {
-    throw new InvalidURL(`${request.url} is badly percent-encoded`, { request, cause })
+    throw new InvalidURL(`${redactUrl(request.url)} is badly percent-encoded`, { request, cause })
   }
   if (path.includes('\0')) throw new InvalidURL('A file name cannot have a NUL byte', { request })
   return path
@@ -111,5 +112,5 @@ function refusal(request: PreparedRequest, cause: unknown, signal: AbortSignal |
   const [statusCode, reason] = STATUSES.get((cause as NodeJS.ErrnoException).code ?? '') ?? []
   if (statusCode !== undefined) return new Response({ request, statusCode, reason: reason ?? '' })
   const facts = { connectionReused: false, requestBytesSent: 0, responseStarted: false }
-  throw new ConnectionError(`${request.method} ${request.url}: cannot be read`, { request, cause, ...facts })
+  throw new ConnectionError(`${request.method} ${redactUrl(request.url)}: cannot be read`, { request, cause, ...facts })
 }

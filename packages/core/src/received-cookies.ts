@@ -7,13 +7,23 @@ const NAMELESS_AND_EMPTY = /^[ \t]*=?[ \t]*(?:;|$)/
 const PREFIX = /^[ \t]*__(?:secure|host)-/i
 
 /**
- * Whether a Set-Cookie line may become a cookie, as far as tough-cookie does not see to it: controls, emptiness, and prefixes in whatever case.
+ * Whether a Set-Cookie line may become a cookie, as far as tough-cookie does not see to it: length, controls, emptiness, and prefixes in whatever case.
  *
  * @see RFC 6265bis section 5.7, steps 20 and 21
  */
 export function isReceivable(line: string, url: string): boolean {
-  if (CONTROL.test(line) || NAMELESS_AND_EMPTY.test(line)) return false
+  if (isTooLong(line) || CONTROL.test(line) || NAMELESS_AND_EMPTY.test(line)) return false
   return !PREFIX.test(line) || keepsPromise(line, url)
+}
+
+/** RFC 6265bis section 5.6: a cookie whose name and value are longer than this together is ignored. */
+const MOST_COOKIE_BYTES = 4096
+
+/** A header line is text of bytes; the equals sign is no part of the sum. */
+function isTooLong(line: string): boolean {
+  if (line.length <= MOST_COOKIE_BYTES) return false
+  const end = line.indexOf(';')
+  return (end === -1 ? line.length : end) > MOST_COOKIE_BYTES + 1
 }
 
 function keepsPromise(line: string, url: string): boolean {

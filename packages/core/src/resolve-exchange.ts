@@ -28,6 +28,9 @@ export function resolveExchange(
     readsCaBundle: verify === true && session.trustEnv,
     cert: options.cert === undefined ? session.cert : options.cert,
     proxy: null,
+    // Said, so that nothing inherited takes the place of what a hop may add.
+    connection: undefined,
+    proxyFlow: undefined,
     limits: options.limits === undefined ? session.limits : resolveLimits(options.limits, session.limits),
     signal,
     lifetime,

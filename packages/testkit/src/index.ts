@@ -7,6 +7,7 @@ export {
   type RecordedInteraction,
 } from './adapters/cassette.ts'
 export type { CassetteRedactionOptions } from './adapters/cassette-redaction.ts'
+export { PeerAdapter, PeerBody, PeerCall } from './adapters/peer-adapter.ts'
 export { RecordingAdapter, type RecordingOptions } from './adapters/recording-adapter.ts'
 export { ReplayAdapter, type ReplayOptions } from './adapters/replay-adapter.ts'
 export {
@@ -47,6 +48,7 @@ export type {
   Place,
   ProxyPlace,
   SeenRequest,
+  StalePlace,
   StatusPlace,
   TlsPlace,
   UploadPlace,
@@ -55,4 +57,5 @@ export { httpTarget, type HttpTargetOptions } from './suite/http-target.ts'
 export type { SuiteRunner } from './suite/suite-runner.ts'
 export { authSuite, type AuthSuiteOptions } from './suite/auth-suite.ts'
 export type { AuthCapabilities, AuthTarget } from './suite/auth-target.ts'
+export { securitySuite, type SecurityCapabilities, type SecuritySuiteOptions } from './suite/security-suite.ts'
 export { basicAuthTarget, bearerAuthTarget, digestAuthTarget, ntlmAuthTarget } from './suite/auth-targets.ts'

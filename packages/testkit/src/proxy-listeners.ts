@@ -117,6 +117,7 @@ function forward({ state, request, response, url, agent }: Forwarding): void {
     method: request.method ?? 'GET',
     path: path.startsWith('/') ? path : `/${path}`,
     setHost: false,
+    maxHeaderSize: 1_048_576,
   })
   for (const [name, values] of forwardedHeaders(request)) upstream.setHeader(name, values)
   upstream.setHeader('Host', url.host) // RFC 9112 section 3.2.2

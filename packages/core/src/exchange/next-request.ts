@@ -1,4 +1,4 @@
-import { InvalidURL, redactUrl, UnrewindableBodyError } from '../errors.ts'
+import { InvalidURL, redactUrl, RequestException, UnrewindableBodyError } from '../errors.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import { type ParsedUrl, resolveUrl, sameCredentialScope, withFragment } from '../message/url.ts'
@@ -24,14 +24,14 @@ export function nextRequest(
 ): PreparedRequest | null {
   const location = response.isRedirect ? response.headers.get('location') : null
   if (location === null || location === '') return null
-  const url = redirectTarget(location, request)
+  const url = redirectTarget(location, request, response)
   const { statusCode } = response
   const keepsBody = statusCode === 307 || statusCode === 308
   const next = keepsBody ? request.copy() : request.withoutBody()
   next.method = nextMethod(request.method, statusCode)
   next.parsedUrl = url
   if (!keepsBody) next.headers.delete('Content-Length')
-  else if (!request.isReplayable) throw unrewindable(request, statusCode)
+  else if (!request.isReplayable) throw unrewindable(request, response)
   for (const name of NEVER_KEPT) next.headers.delete(name)
   if (!sameCredentialScope(request.parsedUrl, url)) leaveScope(next, options)
   return next
@@ -49,7 +49,7 @@ function leaveScope(next: PreparedRequest, options: ExchangeOptions): void {
   if (next.auth?.choosesByOrigin !== true) next.auth = options.environmentAuth(next.parsedUrl)
 }
 
-function redirectTarget(location: string, request: PreparedRequest): ParsedUrl {
+function redirectTarget(location: string, request: PreparedRequest, response: Response): ParsedUrl {
   const base = request.parsedUrl
   let text: string
   try {
@@ -59,10 +59,24 @@ function redirectTarget(location: string, request: PreparedRequest): ParsedUrl {
     throw new InvalidURL(`${request.method} ${redactUrl(request.url)}: the Location of the redirect is not UTF-8`, {
       cause: error,
       request,
+      response,
     })
   }
-  const target = resolveUrl(text, base)
+  const target = resolved(text, request, response)
   return target.fragment === null ? withFragment(target, base.fragment) : target
+}
+
+/** The error for a Location that leads nowhere tells which response it came with. */
+function resolved(location: string, request: PreparedRequest, response: Response): ParsedUrl {
+  try {
+    return resolveUrl(location, request.parsedUrl)
+  } catch (error) {
+    if (error instanceof RequestException) {
+      error.request ??= request
+      error.response ??= response
+    }
+    throw error
+  }
 }
 
 /** RFC 9110 sections 15.4.2 to 15.4.4, as Requests and browsers read them. */
@@ -72,9 +86,9 @@ function nextMethod(method: string, status: number): string {
   return status === 301 && method === 'POST' ? 'GET' : method
 }
 
-function unrewindable(request: PreparedRequest, status: number): UnrewindableBodyError {
+function unrewindable(request: PreparedRequest, response: Response): UnrewindableBodyError {
   return new UnrewindableBodyError(
-    `${request.method} ${redactUrl(request.url)}: ${status} asks for the body again, and it is a stream that cannot be read twice. Give a function that returns a fresh stream`,
-    { request },
+    `${request.method} ${redactUrl(request.url)}: ${response.statusCode} asks for the body again, and it is a stream that cannot be read twice. Give a function that returns a fresh stream`,
+    { request, response },
   )
 }

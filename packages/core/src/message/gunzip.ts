@@ -61,7 +61,8 @@ function membersOf(bytes: Buffer, maxOutputLength: number): Buffer {
  */
 export async function* gunzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const input = new Input(source[Symbol.asyncIterator]())
-  if (!(await input.has(MAGIC.length)) || !beginsMember(input.held)) throw new Error('incorrect header check')
+  if (!(await input.has(MAGIC.length)) || !beginsMember(input.held))
+    throw fault('Z_DATA_ERROR', 'incorrect header check')
   do {
     let length = headerLength(input.held)
     for (; length === null; length = headerLength(input.held)) await input.need(input.held.length + 1)
@@ -87,8 +88,8 @@ function beginsMember(bytes: Uint8Array): boolean {
 function headerLength(bytes: Buffer): number | null {
   if (bytes.length < 10) return null
   const [, , method, flags = 0] = bytes
-  if (method !== 8) throw new Error('unknown compression method')
-  if ((flags & RESERVED) !== 0) throw new Error('unknown header flags set')
+  if (method !== 8) throw fault('Z_DATA_ERROR', 'unknown compression method')
+  if ((flags & RESERVED) !== 0) throw fault('Z_DATA_ERROR', 'unknown header flags set')
   let at = 10
   if ((flags & EXTRA) !== 0) {
     if (bytes.length < at + 2) return null
@@ -102,21 +103,21 @@ function headerLength(bytes: Buffer): number | null {
   }
   if ((flags & HEADER_CRC) !== 0) {
     if (bytes.length >= at + 2 && bytes.readUInt16LE(at) !== (zlib.crc32(bytes.subarray(0, at)) & 0xffff))
-      throw new Error('header crc mismatch')
+      throw fault('Z_DATA_ERROR', 'header crc mismatch')
     at += 2
   }
   return at > bytes.length ? null : at
 }
 
 function tooLittle({ length }: Buffer): null {
-  if (length > MOST_HEADER_BYTES) throw new Error('the header of the gzip member does not end')
+  if (length > MOST_HEADER_BYTES) throw fault('Z_DATA_ERROR', 'the header of the gzip member does not end')
   return null
 }
 
 function checkTrailer(trailer: Buffer, crc: number, size: number): void {
-  if (trailer.length < TRAILER_BYTES) throw new Error('unexpected end of file')
-  if (trailer.readUInt32LE(0) !== crc) throw new Error('incorrect data check')
-  if (trailer.readUInt32LE(4) !== size % 2 ** 32) throw new Error('incorrect length check')
+  if (trailer.length < TRAILER_BYTES) throw fault('Z_BUF_ERROR', 'unexpected end of file')
+  if (trailer.readUInt32LE(0) !== crc) throw fault('Z_DATA_ERROR', 'incorrect data check')
+  if (trailer.readUInt32LE(4) !== size % 2 ** 32) throw fault('Z_DATA_ERROR', 'incorrect length check')
 }
 
 /** Received bytes that can be looked at before they are taken. */
@@ -140,7 +141,7 @@ class Input {
 
   /** @throws Error if the stream ends before so many bytes. */
   async need(length: number): Promise<void> {
-    if (!(await this.has(length))) throw new Error('unexpected end of file')
+    if (!(await this.has(length))) throw fault('Z_BUF_ERROR', 'unexpected end of file')
   }
 
   drop(length: number): void {
@@ -202,4 +203,9 @@ async function* inflateMember(input: Input): AsyncGenerator<Buffer, void, undefi
   } finally {
     decoder.destroy()
   }
+}
+
+/** An error as zlib has it. */
+function fault(code: 'Z_DATA_ERROR' | 'Z_BUF_ERROR', message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code })
 }

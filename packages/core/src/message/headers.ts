@@ -171,9 +171,16 @@ export class Headers implements Iterable<[string, string]> {
   /** One `[name, value]` a name, the values of repeated names joined; each Set-Cookie by itself. */
   *entries(): IterableIterator<[string, string]> {
     this.#parse()
-    for (const [index, { name, key, value }] of this.#lines.entries()) {
+    const joined = new Map<string, string[]>()
+    for (const { key, value } of this.#lines) {
+      const values = joined.get(key)
+      if (values === undefined) joined.set(key, [value])
+      else values.push(value)
+    }
+    for (const { name, key, value } of this.#lines) {
       if (key === 'set-cookie') yield [name, value]
-      else if (this.#indexOf(key) === index) yield [name, this.get(key) as string]
+      else if (joined.has(key)) yield [name, (joined.get(key) as string[]).join(', ')]
+      joined.delete(key)
     }
   }
 

@@ -39,9 +39,17 @@ function normaliseEscape(escape: string): string {
   return UNRESERVED_BYTES.has(byte) ? String.fromCharCode(byte) : escape.toUpperCase()
 }
 
+/** The escape of each byte. */
+const ESCAPED: readonly string[] = Array.from(
+  { length: 256 },
+  (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+)
+
 function escapeBytes(character: string): string {
+  const code = character.charCodeAt(0)
+  if (code < 0x80) return ESCAPED[code] as string
   let escaped = ''
-  for (const byte of Buffer.from(character)) escaped += `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  for (const byte of Buffer.from(character)) escaped += ESCAPED[byte] as string
   return escaped
 }
 
@@ -61,7 +69,7 @@ export function encodeFormBytes(bytes: Uint8Array): string {
   let encoded = ''
   for (const byte of bytes) {
     if (UNRESERVED_BYTES.has(byte)) encoded += String.fromCharCode(byte)
-    else encoded += byte === 0x20 ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    else encoded += byte === 0x20 ? '+' : (ESCAPED[byte] as string)
   }
   return encoded
 }

@@ -47,6 +47,8 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
 ])
 
 const REMEMBERED = 1000
+/** Longer ones are parsed each time: servers choose the targets of redirects, and must not choose how much is kept. */
+const LONGEST_REMEMBERED = 2000
 const remembered = new Map<string, ParsedUrl>()
 
 /**
@@ -60,6 +62,7 @@ export function parseUrl(text: string): ParsedUrl {
   const known = remembered.get(text)
   if (known !== undefined) return known
   const parsed = parse(text)
+  if (text.length > LONGEST_REMEMBERED) return parsed
   if (remembered.size >= REMEMBERED) remembered.clear()
   remembered.set(text, parsed)
   return parsed
@@ -75,8 +78,7 @@ function parse(text: string): ParsedUrl {
   if (!authority) throw invalid(text, 'no host supplied')
   const at = authority.lastIndexOf('@')
   const place = authority.slice(at + 1)
-  const isForeign = !/^https?$/i.test(scheme) && FOREIGN_HOST.test(place)
-  const [host, port] = isForeign ? [place, ''] : parseHost(place, text)
+  const [host, port] = parseForeignHost(place, scheme) ?? parseHost(place, text)
   return assemble({
     scheme: scheme.toLowerCase(),
     host,
@@ -131,6 +133,15 @@ function noSuchScheme(text: string): InvalidSchema {
 
 function invalid(text: string, why: string): InvalidURL {
   return new InvalidURL(`Invalid URL ${JSON.stringify(redactInvalidUrl(text))}: ${why}`)
+}
+
+/**
+ * Schemes built on HTTP may name something else than a host, such as a path: `http+unix://%2Frun%2Fdocker.sock/`. Its case is kept, for paths have one.
+ * `null` for http and https, and for what is no name (RFC 3986 section 3.2.2).
+ */
+function parseForeignHost(place: string, scheme: string): [host: string, port: string] | null {
+  if (/^https?$/i.test(scheme) || !FOREIGN_HOST.test(place)) return null
+  return [place, '']
 }
 
 function parseHost(place: string, text: string): [host: string, port: string] {

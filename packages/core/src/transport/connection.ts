@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Client } from 'undici'
 import { ConnectionError, redactUrl } from '../errors.ts'
+import { ownOptions } from '../options.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
@@ -70,7 +71,7 @@ export class HTTPConnection implements Connection, Link {
   #createClient(limits: ResolvedLimits): Client {
     let given = false
     const idleMs = Math.max(1, Math.min(limits.idleMs, 2 ** 31 - 1))
-    return new Client('http://connection.invalid', {
+    const options: Client.Options = {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -84,7 +85,8 @@ export class HTTPConnection implements Connection, Link {
         // Called back synchronously, undici would stall for ever.
         queueMicrotask(() => this.#handOver(callback))
       },
-    })
+    }
+    return new Client('http://connection.invalid', ownOptions(options))
   }
 
   #handOver(callback: (error: null, socket: Socket) => void): void {

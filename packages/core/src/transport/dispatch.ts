@@ -198,6 +198,7 @@ class Leg implements ByteSource, Stallable {
       this.#expectsEmpty = true
       this.#link.guard?.expectNoBody()
     }
+    if (this.#request.body !== null) this.#link.guard?.answersBody()
     if (isRefusal(statusCode) && (this.#bytesSent() ?? 0) > MOST_SKIPPED_BYTES) this.#link.retire()
     this.#readTimer.start(now)
     const headers = Headers.fromRaw(rawHeaders)

@@ -30,6 +30,10 @@ export interface Progress {
 /** How a server that refuses a client certificate under TLS 1.3 ends the connection, after the handshake. */
 const CLOSED_CODES: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
+/** What llhttp says of Content-Length twice, or beside Transfer-Encoding: whoever believes one of them may be smuggled another response (RFC 9112 section 6.3). */
+const CONTRADICTING_LENGTHS =
+  /\((?:Duplicate Content-Length|(?:Content-Length|Transfer-Encoding) can't be present with .*)\)/
+
 /**
  * The RequestException for what a socket, TLS or the HTTP engine reported, with the original as its cause.
  * An error that is a RequestException already is returned itself, told of the request if it knew none.
@@ -59,9 +63,8 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
     return new SSLError(`${where}: the server does not speak HTTP/1.1, perhaps HTTP/2 alone`, options)
   const isProxys = progress.isForwarded === true && phase === 'head'
   if (isTlsError(error) && !isProxys) return new SSLError(`${where}: TLS failed: ${tlsReason(error)}`, options)
-  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && phase === 'head') {
-    return new InvalidHeader(`${where}: the response has contradicting Content-Length headers`, options)
-  }
+  if (phase === 'head' && CONTRADICTING_LENGTHS.test(reason))
+    return new InvalidHeader(`${where}: the response says its length twice: ${reason}`, options)
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     const Refused = reason.includes('header') ? InvalidHeader : UsageError
     return new Refused(`${where}: ${reason}`, options)

@@ -101,29 +101,35 @@ async function readBody(reader: SocketReader, headers: Headers, maxBytes: number
   return { bytes: reader.take(Math.min(wanted, maxBytes, reader.length)), isFramed }
 }
 
+/** RFC 9112 section 7.1: a size in hexadecimal digits and nothing else, then perhaps extensions. */
+const CHUNK_SIZE = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/
+
 async function readChunks(reader: SocketReader, maxBytes: number): Promise<RawBody> {
   const chunks: Buffer[] = []
   let total = 0
   for (;;) {
-    const size = Number.parseInt((await reader.line(maxBytes)) ?? '', 16)
-    if (!(size >= 0)) throw new ProxyError("the proxy's answer is badly chunked")
+    const line = await reader.line(maxBytes)
+    const size = Number.parseInt(CHUNK_SIZE.exec(line ?? '')?.[1] ?? '', 16)
+    if (Number.isNaN(size)) throw new ProxyError("the proxy's answer is badly chunked")
     total += size
     if (total > maxBytes) return { bytes: Buffer.concat(chunks), isFramed: false }
     if (size === 0) {
       return { bytes: Buffer.concat(chunks), isFramed: await skipsTrailers(reader, maxBytes) }
     }
-    while (reader.length < size + 2) if (!(await reader.more())) throw new ProxyError("the proxy's answer broke off")
-    chunks.push(reader.take(size))
-    reader.take(2)
+    const chunk = await reader.bytes(size)
+    const lineBreak = chunk === null ? null : await reader.bytes(2)
+    if (chunk === null || lineBreak === null) throw new ProxyError("the proxy's answer broke off")
+    if (lineBreak.toString('latin1') !== '\r\n') throw new ProxyError("the proxy's answer is badly chunked")
+    chunks.push(chunk)
   }
 }
 
-/** Whether the trailers end within so many bytes. */
+/** Whether the trailers end, and within so many bytes. */
 async function skipsTrailers(reader: SocketReader, maxBytes: number): Promise<boolean> {
   let size = 0
-  for (let line = await reader.line(maxBytes); line; line = await reader.line(maxBytes)) {
-    size += line.length + 2
-    if (size > maxBytes) return false
+  for (let line = await reader.line(maxBytes); line !== ''; line = await reader.line(maxBytes)) {
+    size += (line?.length ?? 0) + 2
+    if (line === null || size > maxBytes) return false
   }
   return true
 }

@@ -9,7 +9,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // The tarballs as a user gets them: packed, installed by npm outside the workspace, then imported, required and type-checked.
 
 const execute = promisify(execFile)
-const packages = ['core', 'testkit', 'auth-ntlm', 'auth-kerberos', 'auth-oauth', 'adapter-ftp', 'toolbelt']
+const packages = [
+  'core',
+  'testkit',
+  'auth-ntlm',
+  'auth-kerberos',
+  'auth-oauth',
+  'adapter-ftp',
+  'toolbelt',
+  'create-plugin',
+]
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const versions = { typescript: '', '@types/node': '' }
 let project: string
@@ -100,6 +109,17 @@ describe('the packed packages, installed outside the workspace', () => {
 
   test('upload a form by the toolbelt, which loads nothing that it is not asked for', async () => {
     expect(await runScript('form.cjs', formBody)).toBe('ok\n')
+  })
+
+  test('write a plugin, by program and by the command that npm installed', async () => {
+    const [from, name] = ['@entreat/create-plugin', 'createPlugin']
+    const body = (folder: string): string =>
+      `createPlugin({ kind: 'auth', name: 'entreat-auth-x', dir: '${folder}' }).then(({ files }) => console.log(files.length > 10 ? 'ok' : files))`
+    expect(await runScript('plugin.mjs', `import { ${name} } from '${from}'\n${body('by-import')}`)).toBe('ok\n')
+    expect(await runScript('plugin.cjs', `const { ${name} } = require('${from}')\n${body('by-require')}`)).toBe('ok\n')
+    const command = join(project, 'node_modules', '.bin', 'create-plugin')
+    const flags = ['--kind', 'adapter', '--name', 'entreat-adapter-x', '--dir', 'by-command', '--yes']
+    expect(await runIn(project, command, flags)).toContain('entreat-adapter-x: 15 files in by-command')
   })
 
   test('type-check under strict with skipLibCheck off', async () => {
@@ -227,6 +247,7 @@ import { MultipartEncoder } from '@entreat/toolbelt/multipart'
 import { RateLimitAdapter } from '@entreat/toolbelt/rate-limit'
 import { type FTPEntry, ftpSession } from '@entreat/adapter-ftp'
 import { NTLMAuth, type NTLMAuthOptions } from '@entreat/auth-ntlm'
+import { createPlugin, type CreatedPlugin, type PluginOptions } from '@entreat/create-plugin'
 import { clientAuth, FileTokenStore, OAuth2Auth, OAuth2Client, type Token } from '@entreat/auth-oauth'
 import { AuthBase, HTTPAdapter, Session, TransportAdapter } from '@entreat/core'
 import type { AuthContext, PreparedRequest, Response, TransportOptions } from '@entreat/core'
@@ -266,6 +287,10 @@ export async function signIn(): Promise<Token> {
   const client = await OAuth2Client.discover('https://auth.example.com', { clientId: 'c', auth: clientAuth.basic('s') })
   const auth = new OAuth2Auth({ client, store: new FileTokenStore({ directory: 'tokens' }), obtain: 'client_credentials' })
   return auth.token()
+}
+
+export function scaffold(options: PluginOptions): Promise<CreatedPlugin> {
+  return createPlugin({ ...options, license: 'MIT' })
 }
 
 export async function belt(session: Session): Promise<number[]> {

@@ -7,6 +7,7 @@ import {
   Response,
   TransportAdapter,
   type TransportOptions,
+  UsageError,
 } from '@entreat/core'
 import { type InProcessExchange, InProcessExchanges } from './in-process-exchange.ts'
 
@@ -22,6 +23,7 @@ export interface AppAdapterOptions {
   readonly remoteAddress?: string
 }
 
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const OPTION_KEYS: ReadonlySet<string> = new Set<keyof AppAdapterOptions>(['remoteAddress'])
 /** Methods whose WHATWG Request must have no body. */
 const BODILESS_METHODS = new Set(['GET', 'HEAD'])
@@ -68,6 +70,10 @@ export class AppAdapter extends TransportAdapter {
   }
 
   async send(request: PreparedRequest, options: TransportOptions): Promise<Response> {
+    if (!TOKEN.test(request.method))
+      throw new UsageError(`Method ${JSON.stringify(request.method)} is not a token (RFC 9110 section 9.1)`, {
+        request,
+      })
     const exchange = this.#exchanges.begin(request, options)
     try {
       const answer = await exchange.wait(this.#app(request, exchange))

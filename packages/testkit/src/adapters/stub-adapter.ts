@@ -215,7 +215,8 @@ export async function readBody(request: PreparedRequest): Promise<Buffer> {
   return Buffer.concat(pieces)
 }
 
-function respond(request: PreparedRequest, reply: StubReply | Response, exchange: InProcessExchange): Response {
+/** Makes a response of what a stub says. */
+export function respond(request: PreparedRequest, reply: StubReply | Response, exchange: InProcessExchange): Response {
   if (reply instanceof Response) return reply
   const {
     statusCode = 200,

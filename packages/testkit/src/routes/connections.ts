@@ -5,7 +5,7 @@ import { on, onAny, onUnread } from '../router.ts'
 
 /**
  * Routes about the connection itself: `/connections`, `/client-certificate`, `/tls`; and those that misuse it:
- * `/never`, `/close`, `/reset`, `/truncated`, and `/flaky/:key/:failures/:code?`.
+ * `/never`, `/close`, `/reset`, `/truncated`, `/once`, `/long-head/:bytes`, and `/flaky/:key/:failures/:code?`.
  */
 export function connectionRoutes(): readonly TestRoute[] {
   return [
@@ -16,6 +16,8 @@ export function connectionRoutes(): readonly TestRoute[] {
     onAny('/close', ({ request }) => endConnection(request.socket)),
     onAny('/reset', ({ connection }) => void connection.socket.resetAndDestroy()),
     onAny('/truncated', truncate),
+    onAny('/once', answerOnce),
+    onAny('/long-head/:bytes', sendLongHead),
     flakyRoute(),
   ]
 }
@@ -64,6 +66,22 @@ function tlsSocketOf(socket: RouteContext['request']['socket']): TLSSocket | nul
 /** With `?read=false` it leaves the request body in the socket, so that a long one stalls the client. */
 async function neverAnswer({ query, readBody }: RouteContext): Promise<void> {
   if (query.get('read') !== 'false') await readBody()
+}
+
+/** Answers the first request of a connection, and closes without an answer at any other. */
+function answerOnce(context: RouteContext): void {
+  if (context.connection.requestCount > 1) endConnection(context.request.socket)
+  else tellConnection(context)
+}
+
+/** Lines of 1,000 bytes, as many as it takes. */
+function sendLongHead(context: RouteContext): void {
+  const lines = Math.ceil(parseCount(param(context, 'bytes')) / 1000)
+  context.response.setHeader(
+    'X-Long',
+    Array.from({ length: lines }, () => 'x'.repeat(990)),
+  )
+  sendEmpty(context.response, 200)
 }
 
 /** `?bytes=` (50) of the 100 that Content-Length promises, or chunks without a last one with `?chunked=true`. */

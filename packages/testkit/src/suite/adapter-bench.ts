@@ -4,6 +4,7 @@ import {
   type PreparedRequest,
   Request,
   type RequestOptions,
+  type ResolvedLimits,
   type Response,
   Session,
   type TransportAdapter,
@@ -42,6 +43,11 @@ export class AdapterBench implements AsyncDisposable {
 
   get subject(): string {
     return this.adapter.constructor.name
+  }
+
+  /** The limits of a Session that says nothing of them. */
+  get limits(): ResolvedLimits {
+    return new Session().limits
   }
 
   /** A resource of the target. */

@@ -4,6 +4,7 @@ import { closingCases } from './adapter-rules/closing.ts'
 import { concurrencyCases } from './adapter-rules/concurrency.ts'
 import { connectionCases } from './adapter-rules/connections.ts'
 import { failureCases } from './adapter-rules/failures.ts'
+import { hookCases } from './adapter-rules/hooks.ts'
 import { nothingMoreCases } from './adapter-rules/nothing-more.ts'
 import { responseBodyCases } from './adapter-rules/response-bodies.ts'
 import { securityCases } from './adapter-rules/security.ts'
@@ -23,6 +24,8 @@ export interface AdapterSuiteOptions {
   /** What the adapter can do. Default: nothing but what every adapter must. */
   readonly capabilities?: AdapterCapabilities
   readonly runner: SuiteRunner
+  /** How long something that must happen may take before a test fails, in milliseconds. Default 8000; a slow machine may need more. */
+  readonly patienceMs?: number
   /** The world to test in; called once a test, so that it may use what the runner's own hooks have started. */
   readonly target: () => AdapterTarget | Promise<AdapterTarget>
 }
@@ -33,8 +36,10 @@ export interface AdapterSuiteOptions {
  * A failure names the adapter's class and the rule: "FileAdapter breaks rule 4.2.2: it changed the request's headers". A rule is left out only
  * because a capability is not declared, and the runner is told which.
  */
-export function adapterSuite({ name, create, capabilities = {}, runner, target }: AdapterSuiteOptions): void {
+export function adapterSuite(options: AdapterSuiteOptions): void {
+  const { name, create, capabilities = {}, runner, target, patienceMs } = options
   runCases({
+    patienceMs,
     runner,
     title: name,
     kind: 'adapter',
@@ -52,6 +57,7 @@ export function adapterSuite({ name, create, capabilities = {}, runner, target }
       ...failureCases(),
       ...closingCases(),
       ...connectionCases(),
+      ...hookCases(),
     ],
   })
 }

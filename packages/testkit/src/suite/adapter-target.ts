@@ -16,6 +16,14 @@ export interface AdapterCapabilities {
   readonly connectTimeout?: boolean
   /** Keeps `timeout.read`. */
   readonly readTimeout?: boolean
+  /** Keeps `timeout.write`. Target: `unread`. */
+  readonly writeTimeout?: boolean
+  /** Keeps `timeout.pool` and `limits.connectionsPerOrigin`. */
+  readonly poolTimeout?: boolean
+  /** Keeps `limits.headerBytes`. Target: `longHead`. */
+  readonly headLimit?: boolean
+  /** Keeps connections for later requests. Target: `stale`. */
+  readonly keepAlive?: boolean
   /** Has TLS, and honours `verify`. Target: `tls`. */
   readonly tls?: boolean
   /** Honours `cert`. Without it, an adapter that has TLS must refuse one. Target: `clientCertificate`. */
@@ -49,6 +57,12 @@ export interface UploadPlace extends Place {
   readonly method: string
   /** What arrived there, once the response has been read. */
   received(): Uint8Array | Promise<Uint8Array>
+}
+
+/** A place that leaves kept connections. */
+export interface StalePlace extends Place {
+  /** Requests that have arrived there. */
+  count(): number
 }
 
 /** A place with a certificate that only `authority` vouches for. */
@@ -126,6 +140,12 @@ export interface AdapterTarget {
   readonly truncated?: () => Place | Promise<Place>
   /** A place to which no connection comes about: nobody accepts, or the handshake is never answered. */
   readonly unanswered?: () => Place | Promise<Place>
+  /** Takes the head of a POST request, and nothing of its body. */
+  readonly unread?: () => Place | Promise<Place>
+  /** Answers with a head of more than 100,000 bytes. */
+  readonly longHead?: () => Place | Promise<Place>
+  /** Answers the first request of each connection, and closes at the next one without an answer. */
+  readonly stale?: () => StalePlace | Promise<StalePlace>
   readonly tls?: () => TlsPlace | Promise<TlsPlace>
   readonly clientCertificate?: () => ClientCertificatePlace | Promise<ClientCertificatePlace>
   readonly proxy?: () => ProxyPlace | Promise<ProxyPlace>

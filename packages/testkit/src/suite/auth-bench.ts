@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AuthBase, type AuthInit, type Response, Session, type SessionOptions } from '@entreat/core'
 import type { ProxyAuthenticator } from '../proxy-state.ts'
 import type { RecordedRequest } from '../recorded-request.ts'
+import type { CustomHandler } from '../request-listener.ts'
 import { TestProxy } from '../test-proxy.ts'
 import { TestServer } from '../test-server.ts'
 import type { AuthTarget } from './auth-target.ts'
 import { within } from './checks.ts'
+
+const ODD_CHALLENGE = '/odd-challenge'
 
 /** What a bench is made of. */
 interface AuthWorld {
   readonly create: () => AuthInit | Promise<AuthInit>
   readonly target: AuthTarget
   readonly secrets: readonly string[]
+  readonly isBound: boolean
 }
 
 /** One scheme, a server that asks for it and another that does not, for one test. */
@@ -20,6 +25,8 @@ export class AuthBench implements AsyncDisposable {
   readonly scheme: AuthBase
   readonly target: AuthTarget
   readonly secrets: readonly string[]
+  /** Whether the scheme is declared to bind its exchanges to connections. */
+  readonly isBound: boolean
   /** Asks for credentials. */
   readonly server: TestServer
   /** Another origin, which must not see any. */
@@ -30,6 +37,7 @@ export class AuthBench implements AsyncDisposable {
     this.scheme = scheme
     this.target = world.target
     this.secrets = world.secrets
+    this.isBound = world.isBound
     this.server = server
     this.stranger = stranger
     this.#opened.push(server, stranger)
@@ -39,8 +47,10 @@ export class AuthBench implements AsyncDisposable {
   static async open(world: AuthWorld): Promise<AuthBench> {
     const { auth } = new Session({ auth: await world.create() })
     assert.ok(auth !== null, 'create() gave no scheme')
-    const handler = world.target.handler?.()
-    const server = await TestServer.start(handler === undefined ? {} : { handler })
+    const own = world.target.handler?.()
+    const handler: CustomHandler = (request, response) =>
+      challengeOddly(request, response) || (own?.(request, response) ?? false)
+    const server = await TestServer.start({ handler })
     return new AuthBench(auth, world, server, await TestServer.start({ tls: false }))
   }
 
@@ -56,6 +66,16 @@ export class AuthBench implements AsyncDisposable {
   /** Where they are never good enough. */
   get refusingUrl(): string {
     return this.server.url + (this.target.refusingPath ?? '/status/401')
+  }
+
+  /** The same server as {@link url}, under another name. */
+  get otherHostUrl(): string {
+    return this.server.url.replace('127.0.0.1', 'localhost')
+  }
+
+  /** A path that answers 401 with this as its challenge. */
+  oddChallenge(value: string): string {
+    return `${this.server.url}${ODD_CHALLENGE}?${encodeURIComponent(value)}`
   }
 
   /** A Session that reads no environment and trusts the test authority; closed after the test. */
@@ -99,4 +119,14 @@ export class AuthBench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const opened of this.#opened) await opened.close()
   }
+}
+
+/** Lines of WWW-Authenticate, separated by line feeds. */
+function challengeOddly(request: IncomingMessage, response: ServerResponse): boolean {
+  const [path, value = ''] = (request.url ?? '').split('?', 2)
+  if (path !== ODD_CHALLENGE) return false
+  request.resume()
+  response.setHeader('WWW-Authenticate', decodeURIComponent(value).split('\n'))
+  response.writeHead(401).end('{}')
+  return true
 }

@@ -3,6 +3,7 @@ import { AuthBench } from './auth-bench.ts'
 import { bindingCases } from './auth-rules/binding.ts'
 import { bodyCases } from './auth-rules/bodies.ts'
 import { flowCases } from './auth-rules/flow.ts'
+import { memberCases } from './auth-rules/members.ts'
 import { proxyCases } from './auth-rules/proxies.ts'
 import { scopeCases } from './auth-rules/scope.ts'
 import { secretCases } from './auth-rules/secrets.ts'
@@ -19,6 +20,8 @@ export interface AuthSuiteOptions {
   /** What the scheme does. Default: it signs, once. */
   readonly capabilities?: AuthCapabilities
   readonly runner: SuiteRunner
+  /** How long something that must happen may take before a test fails, in milliseconds. Default 8000; a slow machine may need more. */
+  readonly patienceMs?: number
   /** The server's side. Ready ones: {@link basicAuthTarget}, {@link bearerAuthTarget}, {@link digestAuthTarget}, {@link ntlmAuthTarget}. */
   readonly target: AuthTarget
   /** Texts that must never be shown: the password, the token, and encodings of them. */
@@ -30,14 +33,17 @@ export interface AuthSuiteOptions {
  *
  * Servers and proxies are started for each test and closed after it. A failure names the scheme's class and the rule: "TokenAuth breaks rule 4.1.4: …".
  */
-export function authSuite({ name, create, capabilities = {}, runner, target, secrets }: AuthSuiteOptions): void {
+export function authSuite(options: AuthSuiteOptions): void {
+  const { name, create, capabilities = {}, runner, target, secrets, patienceMs } = options
   runCases({
+    patienceMs,
     runner,
     title: name,
     kind: 'scheme',
     capabilities: { ...capabilities },
-    open: () => AuthBench.open({ create, target, secrets }),
+    open: () => AuthBench.open({ create, target, secrets, isBound: capabilities.connectionBound === true }),
     cases: [
+      ...memberCases(),
       ...scopeCases(),
       ...flowCases(),
       ...bodyCases(),

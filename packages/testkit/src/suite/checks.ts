@@ -1,25 +1,32 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RequestException, type Response } from '@entreat/core'
 import { seededBlocks } from '../seeded-bytes.ts'
 
 /** How long something that must happen may take, in milliseconds. Only a broken subject takes it. */
-const PATIENCE_MS = 4000
+export const PATIENCE_MS = 8000
+/** The patience of the test that runs. */
+export const patience: AsyncLocalStorage<number> = new AsyncLocalStorage<number>()
+
+function patienceMs(): number {
+  return patience.getStore() ?? PATIENCE_MS
+}
 
 /**
  * Waits for something that must happen.
  *
  * @param what - goes on from "it did not": "resolve at the head".
- * @param mostMs - how long it may take. Default 4000.
+ * @param mostMs - how long it may take. Default: the suite's `patienceMs`.
  */
-export async function within<T>(promise: Promise<T>, what: string, mostMs: number = PATIENCE_MS): Promise<T> {
+export async function within<T>(promise: Promise<T>, what: string, mostMs: number = patienceMs()): Promise<T> {
   const over = new AbortController()
-  const patience = sleep(mostMs, undefined, { signal: over.signal }).then(
+  const tooLate = sleep(mostMs, undefined, { signal: over.signal }).then(
     () => assert.fail(`it did not ${what} within ${mostMs} ms`),
     () => new Promise<never>(() => {}),
   )
   try {
-    return await Promise.race([promise, patience])
+    return await Promise.race([promise, tooLate])
   } finally {
     over.abort()
   }
@@ -48,7 +55,7 @@ export function asRequestException(error: unknown): RequestException {
 
 /** Waits until a number is what it must become. */
 export async function becomes(read: () => number | Promise<number>, expected: number, what: string): Promise<void> {
-  const until = Date.now() + PATIENCE_MS
+  const until = Date.now() + patienceMs()
   let seen = await read()
   while (seen !== expected && Date.now() < until) {
     await sleep(10)

@@ -14,6 +14,8 @@ export type BeforeLeg = (leg: number) => void | Promise<void>
 export class FailingWire extends TransportAdapter {
   /** Called with 1 for the first leg since {@link restart}. */
   beforeLeg: BeforeLeg = () => {}
+  /** Connections that were reserved. */
+  reservations = 0
   #leg = 0
   readonly #http = new HTTPAdapter()
   readonly #reserved = new WeakMap<Connection, Connection>()
@@ -30,6 +32,7 @@ export class FailingWire extends TransportAdapter {
   }
 
   override async acquire(request: PreparedRequest, options: TransportOptions, poolKey: unknown): Promise<Connection> {
+    this.reservations++
     const connection = await this.#http.acquire(request, options, poolKey)
     let reserved = this.#reserved.get(connection)
     if (reserved === undefined) this.#reserved.set(connection, (reserved = this.#wrap(connection)))

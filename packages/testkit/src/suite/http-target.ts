@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Proxy, Response } from '@entreat/core'
 import type { TestProxy } from '../test-proxy.ts'
-import type { TestServer } from '../test-server.ts'
+import { TestServer } from '../test-server.ts'
 import type { AdapterTarget, HttpPlaces, Place, StatusPlace, UploadPlace } from './adapter-target.ts'
 
 /** Options of {@link httpTarget}. */
@@ -37,8 +37,14 @@ export function httpTarget(server: TestServer, options: HttpTargetOptions = {}):
     upload: () => uploadPlace(server, base),
     silent: () => at('/never'),
     stalled: () => at('/delay-body/60000'),
-    broken: () => brokenPlace(server, base, secure ? null : through),
+    broken: () => closingPlace(server, base, '/close', secure ? null : through),
     truncated: () => at('/truncated'),
+    unread: () => unreadPlace(secure),
+    longHead: () => at('/long-head/200000'),
+    stale: () => ({
+      ...closingPlace(server, base, '/once', secure ? null : through),
+      count: () => server.requests.filter(({ url }) => url.endsWith('/once')).length,
+    }),
     unanswered: () => silentListener(through !== null),
     tls: () => ({ url: `${server.httpsUrl}/get`, authority: server.ca }),
     clientCertificate: () => ({
@@ -76,9 +82,18 @@ function failingPlace(secure: boolean, through: Proxy | null): Place {
 }
 
 /** A forwarding proxy would answer 502; a test server takes absolute-form targets too, and stands in for a proxy that closes. */
-function brokenPlace(server: TestServer, base: string, forwarding: Proxy | null): Place {
-  const url = `${base}/close`
+function closingPlace(server: TestServer, base: string, path: string, forwarding: Proxy | null): Place {
+  const url = base + path
   return forwarding === null ? { url } : { url, options: { proxy: proxyAt(server.url) } }
+}
+
+/** On a server of its own: one that does not read does not see its client go either. */
+async function unreadPlace(secure: boolean): Promise<Place> {
+  const server = await TestServer.start()
+  return {
+    url: `${secure ? server.httpsUrl : server.url}/never?read=false`,
+    close: () => server.close(),
+  }
 }
 
 function statusPlaces(base: string): readonly StatusPlace[] {

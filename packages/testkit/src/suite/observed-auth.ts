@@ -3,9 +3,12 @@ import { AuthBase, type AuthContext, type PreparedRequest, type Response } from 
 /** A scheme that does what another does, and tells how its flows came to an end. */
 export class ObservedAuth extends AuthBase {
   override readonly connectionBound: boolean
+  override readonly choosesByOrigin: boolean
   override readonly poolKey: unknown
   /** Flows that have begun. */
   begun = 0
+  /** Origins that flows have begun for. */
+  readonly origins: string[] = []
   /** Flows that have ended: returned, thrown, or were told to return. */
   ended = 0
   /** Failures that were thrown into flows. */
@@ -16,12 +19,14 @@ export class ObservedAuth extends AuthBase {
     super()
     this.#scheme = scheme
     this.connectionBound = scheme.connectionBound
+    this.choosesByOrigin = scheme.choosesByOrigin
     this.poolKey = scheme.poolKey
   }
 
   override authFlow(request: PreparedRequest, context: AuthContext): AsyncGenerator<PreparedRequest, void, Response> {
     const flow = this.#scheme.authFlow(request, context)
     this.begun++
+    this.origins.push(request.origin)
     let isOver = false
     const follow = async (
       step: Promise<IteratorResult<PreparedRequest, void>>,

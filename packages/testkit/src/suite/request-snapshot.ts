@@ -12,6 +12,7 @@ const looks = {
   body: (request: PreparedRequest): unknown => request.body,
   auth: (request: PreparedRequest): unknown => request.auth,
   hooks: (request: PreparedRequest): unknown => request.hooks,
+  'hook lists': (request: PreparedRequest): unknown => Object.values(request.hooks).flat(),
 }
 
 const parts = Object.keys(looks) as (keyof typeof looks)[]
@@ -26,7 +27,7 @@ export function assertUnchanged(request: PreparedRequest, before: Snapshot): voi
   for (const part of parts) {
     const now = looks[part](request)
     const message = `it changed the request's ${part}`
-    if (part === 'headers') assert.deepEqual(now, before[part], message)
+    if (part === 'headers' || part === 'hook lists') assert.deepEqual(now, before[part], message)
     else assert.ok(now === before[part], message)
   }
 }

@@ -1,15 +1,12 @@
 import { AssertionError } from 'node:assert'
-import { describeError, within } from './checks.ts'
-
-/** How long one test may take, in milliseconds, whatever waits in it. */
-const MOST_TEST_MS = 15_000
+import { describeError, patience, PATIENCE_MS, within } from './checks.ts'
 
 /**
  * The two functions that a suite needs of a test runner, as the runner has them:
  *
  * - vitest: `import { describe, test } from 'vitest'`, then `runner: { describe, test }`
  * - node:test: `import { describe, test } from 'node:test'`, then `runner: { describe, test }`
- * - mocha: `import { describe, it } from 'mocha'`, then `runner: { describe, test: it }`, and a timeout of 10 s (`--timeout 10000`)
+ * - mocha: `import { describe, it } from 'mocha'`, then `runner: { describe, test: it }`, and a timeout of 20 s (`--timeout 20000`)
  */
 export interface SuiteRunner {
   /** Groups tests. `body` is called at once or later, and is synchronous. */
@@ -52,6 +49,7 @@ interface CaseRun<B extends Bench> {
   readonly capabilities: Readonly<Record<string, boolean | undefined>>
   readonly cases: readonly Case<B>[]
   readonly open: () => Promise<B>
+  readonly patienceMs: number | undefined
 }
 
 /** A rule that the subject does not keep. `actual` and `expected` are those of the assertion that found it. */
@@ -90,9 +88,12 @@ function registerCase<B extends Bench>(run: CaseRun<B>, each: Case<B>): void {
 }
 
 async function judge<B extends Bench>(run: CaseRun<B>, { rule, check }: Case<B>): Promise<void> {
+  const { patienceMs = PATIENCE_MS } = run
   await using bench = await run.open()
   try {
-    await within(check(bench), 'come to the end of the test', MOST_TEST_MS)
+    const checked = patience.run(patienceMs, () => check(bench))
+    // Whatever waits in it without a patience of its own.
+    await within(checked, 'come to the end of the test', 2 * patienceMs + 2000)
   } catch (error) {
     throw new RuleBroken(bench.subject, rule, error)
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -133,4 +133,42 @@ run('takes nothing for reading a body from Object.prototype', async () => {
     for await (const line of r.iterLines({})) lines.push(line)
     return lines`
   expect(await underPollution(pollution, script)).toEqual(each(pollution, ['line 1', 'line 2']))
+})
+
+/** Every member that may be left out of some object in core, by its declarations: what a polluted prototype could fill in. */
+function optionalMembers(): readonly string[] {
+  const folder = fileURLToPath(new URL('../../../dist/', import.meta.url))
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'))
+  const names = files.flatMap((name) =>
+    [...readFileSync(folder + name, 'utf8').matchAll(/^\s*(?:readonly )?(\w+)\?[:(]/gm)].map(([, member]) => member),
+  )
+  return [...new Set(names as string[])].filter((name) => !TAKEN_BY_NODE.has(name)).sort()
+}
+
+/** What Node's own emitters and sockets take from any object: nothing in this process could open a socket with these. */
+const TAKEN_BY_NODE = new Set(['connect', 'error', 'lookup', 'signal', 'socket'])
+/** The same, where they are functions: every stream takes them for its own. */
+const METHODS_OF_STREAMS = new Set(['read', 'write'])
+
+const POISONS = [`'polluted'`, '-1', 'true', `['polluted', 'polluted']`, `{ polluted: 'yes' }`, `() => 'polluted'`]
+
+run.each(POISONS)('T8 takes nothing that is left out from Object.prototype: %s under every name', async (poison) => {
+  const names = optionalMembers().filter((name) => !poison.includes('=>') || !METHODS_OF_STREAMS.has(name))
+  expect(names.length).toBeGreaterThan(80)
+  const pollution = Object.fromEntries(names.map((name) => [name, poison]))
+  const told = await underPollution(
+    pollution,
+    `
+    session.mount('http://', new HTTPAdapter({}))
+    const limits = {}, timeout = {}, hooks = {}, proxies = {}
+    const r = await session.post(url + '/redirect-to?status_code=307&url=/anything', { limits, timeout, hooks, proxies, data: { own: '1' } })
+    const { method, url: reached, args, form, headers } = r.json()
+    const told = [r.statusCode, method, reached, args, form, Object.keys(headers).sort()]
+    const s = await session.get(url + '/lines/2', { stream: true, retry: new Retry({}) })
+    await s.read()
+    return [...told, s.text]`,
+  )
+  const headers = ['Accept', 'Accept-Encoding', 'Connection', 'Content-Length', 'Content-Type', 'Host', 'User-Agent']
+  const expected = [200, 'POST', `${site().url}/anything`, {}, { own: '1' }, headers, 'line 1\nline 2\n']
+  expect(told).toEqual(each(pollution, expected))
 })

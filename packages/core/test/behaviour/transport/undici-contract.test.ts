@@ -12,6 +12,11 @@ interface Parser {
   contentLength: string
   onHeadersComplete: (...args: unknown[]) => number
   finish: () => Error | null
+  statusCode: number
+  statusText: string
+  onStatus: unknown
+  trackHeader: unknown
+  createError: unknown
 }
 
 let server: RawServer
@@ -137,8 +142,10 @@ describe('undici', () => {
     const { client, socket } = await handOver()
     await observe(client).done
     const parser = parserOf(socket)
-    expect([typeof parser.onHeadersComplete, typeof parser.finish]).toEqual(['function', 'function'])
-    expect([parser.paused, typeof parser.contentLength]).toEqual([false, 'string'])
+    const { onHeadersComplete, finish, onStatus, trackHeader, createError } = parser
+    for (const member of [onHeadersComplete, finish, onStatus, trackHeader, createError])
+      expect(member).toBeTypeOf('function')
+    expect([parser.paused, parser.contentLength, parser.statusCode, parser.statusText]).toEqual([false, '', 0, ''])
   })
 
   it('sets the parser and listens for the end as soon as it is handed the socket', async () => {

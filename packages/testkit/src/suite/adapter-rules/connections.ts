@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { AdapterBench } from '../adapter-bench.ts'
-import { asRequestException, becomes, rejectionOf } from '../checks.ts'
+import { asRequestException, becomes, describeError, rejectionOf, within } from '../checks.ts'
 import { assertUnchanged, takeSnapshot } from '../request-snapshot.ts'
 import type { Case } from '../suite-runner.ts'
 
@@ -22,6 +22,19 @@ export function connectionCases(): readonly Case<AdapterBench>[] {
     { rule, sentence: 'a released connection is never given to a plain request', needs, check: neverPlain },
     { rule, sentence: 'a closed connection refuses to send, and is not replaced silently', needs, check: closed },
     { rule, sentence: 'close() ends reserved connections', needs, check: closesReserved },
+    {
+      rule,
+      sentence: 'a leg that is aborted destroys its connection',
+      needs: [...needs, 'network'],
+      check: abortedLeg,
+    },
+    {
+      rule,
+      sentence: 'a reservation waits for its turn, and honours the signal',
+      needs: [...needs, 'poolTimeout'],
+      check: turns,
+    },
+    { rule, sentence: 'release() and destroy() may be called again', needs, check: letGoTwice },
   ]
 }
 
@@ -100,4 +113,50 @@ async function closesReserved(bench: AdapterBench): Promise<void> {
   await bench.adapter.close()
   assert.equal(connection.closed, true, 'a reserved connection outlives close()')
   await becomes(() => bench.target.open(), 0, 'after close() something stays open')
+}
+
+async function abortedLeg(bench: AdapterBench): Promise<void> {
+  const place = await bench.find('silent')
+  const connection = await bench.acquire(place, 'a key')
+  const controller = new AbortController()
+  const reason = new Error('given up')
+  const sent = bench.fetchOn(connection, place, { signal: controller.signal })
+  sent.catch(() => {})
+  await new Promise((resolve) => void setTimeout(resolve, 50))
+  controller.abort(reason)
+  const error = await rejectionOf(sent, 'reject when its signal aborted')
+  assert.ok(error === reason, `it raised ${describeError(error)} instead of the signal's reason`)
+  await becomes(() => Number(connection.closed), 1, 'a connection whose leg was aborted says closed')
+}
+
+async function turns(bench: AdapterBench): Promise<void> {
+  const place = await bench.find('connection')
+  const limits = { ...bench.limits, connectionsPerOrigin: 1 }
+  const first = await bench.acquire(place, 'a key', { limits })
+  const number = place.numberOf(await bench.fetchOn(first, place, { limits }))
+  const controller = new AbortController()
+  const reason = new Error('waited long enough')
+  const given = bench.acquire(place, 'a key', { limits, signal: controller.signal })
+  const waiting = bench.acquire(place, 'a key', { limits })
+  waiting.catch(() => {})
+  await new Promise((resolve) => void setTimeout(resolve, 20))
+  controller.abort(reason)
+  const error = await rejectionOf(given, 'stop waiting when its signal aborted')
+  assert.ok(error === reason, `it raised ${describeError(error)} instead of the signal's reason`)
+  first.release()
+  const second = await within(waiting, 'give a released connection to who waits for it')
+  assert.equal(place.numberOf(await bench.fetchOn(second, place, { limits })), number, 'it went past its limit')
+}
+
+async function letGoTwice(bench: AdapterBench): Promise<void> {
+  const place = await bench.find('connection')
+  const [first, second] = [await bench.acquire(place, 'a key'), await bench.acquire(place, 'a key')]
+  await bench.fetchOn(first, place)
+  first.release()
+  first.release()
+  const [next, other] = [await bench.acquire(place, 'a key'), await bench.acquire(place, 'a key')]
+  assert.notEqual(next, other, 'what was released twice was given to two at a time')
+  second.destroy()
+  second.destroy(new Error('again'))
+  assert.equal((await bench.fetch(place)).statusCode, 200, 'after all that the adapter is of no use')
 }

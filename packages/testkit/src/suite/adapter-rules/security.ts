@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { SSLError } from '@entreat/core'
+import { LimitExceededError, SSLError } from '@entreat/core'
 import type { AdapterBench } from '../adapter-bench.ts'
 import { asRequestException, assertSameBytes, contentOf, describeError, rejectionOf } from '../checks.ts'
 import type { Case } from '../suite-runner.ts'
@@ -12,6 +12,8 @@ export function securityCases(): readonly Case<AdapterBench>[] {
     { rule, sentence: 'honours verify: trusts the authority it is given, or everybody', needs: ['tls'], check: trusts },
     { rule, sentence: 'honours cert', needs: ['tls', 'clientCertificates'], check: presents },
     { rule, sentence: 'refuses cert clearly', needs: ['tls'], unless: 'clientCertificates', check: refusesCert },
+    { rule: 'T6', sentence: 'a head past limits.headerBytes is refused', needs: ['headLimit'], check: longHead },
+    { rule: 'T1', sentence: 'a method that is no token is refused, and not sent', needs: ['http'], check: noToken },
     { rule, sentence: 'honours proxy', needs: ['network', 'proxies'], check: goesThroughProxy },
     { rule, sentence: 'refuses proxy clearly', needs: ['network'], unless: 'proxies', check: refusesProxy },
   ]
@@ -54,11 +56,35 @@ async function goesThroughProxy(bench: AdapterBench): Promise<void> {
   const before = place.count()
   const response = await bench.fetch(await bench.resource(5000, 4), { proxy: place.proxy })
   assertSameBytes(response.content, contentOf(5000, 4), 'the body through a proxy')
-  assert.ok(place.count() > before, 'it went past the proxy')
+  const seen = place.count()
+  assert.ok(seen > before, 'it went past the proxy')
+  await bench.fetch(await bench.resource(5000, 4), { proxy: null })
+  assert.equal(place.count(), seen, 'it used the proxy of another request')
 }
 
 async function refusesProxy(bench: AdapterBench): Promise<void> {
   const proxy = { url: 'http://127.0.0.1:1', scheme: 'http', host: '127.0.0.1', port: 1 }
   const sent = bench.send(await bench.resource(1000, 4), { proxy })
   asRequestException(await rejectionOf(sent, 'refuse a proxy that it does not use'))
+}
+
+async function longHead(bench: AdapterBench): Promise<void> {
+  const place = await bench.find('longHead')
+  const limits = { ...bench.limits, headerBytes: 50_000 }
+  const error = await rejectionOf(bench.send(place, { limits }), 'refuse a head that is longer than its limit')
+  assert.ok(error instanceof LimitExceededError, `it raised ${describeError(error)} instead of a LimitExceededError`)
+  const wide = await bench.fetch(place, { limits: { ...bench.limits, headerBytes: 1_000_000 } })
+  assert.equal(wide.statusCode, 200, 'it refused a head within its limit')
+}
+
+async function noToken(bench: AdapterBench): Promise<void> {
+  const place = await bench.resource(10, 1)
+  const before = bench.target.http?.requests().length
+  for (const method of ['GET /smuggled HTTP/1.1\r\nX: y\r\n\r\nGET', 'GE T', 'GET\0', 'GÉT', '']) {
+    const request = await bench.prepare(place)
+    request.method = method
+    const sent = Promise.resolve().then(() => bench.sendPrepared(request, bench.options(place)))
+    asRequestException(await rejectionOf(sent, `refuse the method ${JSON.stringify(method)}`))
+  }
+  assert.equal(bench.target.http?.requests().length, before, 'it sent a request with a method that is no token')
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { ConnectTimeout, ReadTimeout, type ResolvedTimeout } from '@entreat/core'
+import { ConnectTimeout, PoolTimeout, ReadTimeout, type ResolvedTimeout, WriteTimeout } from '@entreat/core'
 import type { AdapterBench } from '../adapter-bench.ts'
 import { describeError, rejectionOf, within } from '../checks.ts'
 import type { Case } from '../suite-runner.ts'
@@ -29,6 +29,8 @@ export function timeoutCases(): readonly Case<AdapterBench>[] {
       needs: ['network', 'readTimeout', 'streaming'],
       check: noBody,
     },
+    { rule, sentence: 'honours timeout.write', needs: ['network', 'uploads', 'writeTimeout'], check: notTaken },
+    { rule, sentence: 'honours timeout.pool', needs: ['network', 'streaming', 'poolTimeout'], check: noSlot },
   ]
 }
 
@@ -51,4 +53,25 @@ async function noBody(bench: AdapterBench): Promise<void> {
 
 function assertReadTimeout(error: unknown): void {
   assert.ok(error instanceof ReadTimeout, `it raised ${describeError(error)} instead of a ReadTimeout`)
+}
+
+async function notTaken(bench: AdapterBench): Promise<void> {
+  const data = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    const piece = Buffer.alloc(1024 * 1024)
+    for (let sent = 0; sent < 256; sent++) yield await Promise.resolve(piece)
+  }
+  const timeout = { ...NONE, write: SHORT_MS }
+  const sent = bench.send(await bench.find('unread'), { method: 'POST', data: data(), timeout })
+  const error = await rejectionOf(sent, 'give up a body that nobody takes')
+  assert.ok(error instanceof WriteTimeout, `it raised ${describeError(error)} instead of a WriteTimeout`)
+}
+
+async function noSlot(bench: AdapterBench): Promise<void> {
+  const limits = { ...bench.limits, connectionsPerOrigin: 1 }
+  const place = await bench.find('stalled')
+  const first = await within(bench.send(place, { limits }), 'resolve at the head')
+  const waiting = bench.send(place, { limits, timeout: { ...NONE, pool: SHORT_MS } })
+  const error = await rejectionOf(waiting, 'give up waiting for a connection')
+  assert.ok(error instanceof PoolTimeout, `it raised ${describeError(error)} instead of a PoolTimeout`)
+  first.close()
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { BasicAuth, type PreparedRequest } from '@entreat/core'
 import type { AdapterBench, Sending } from '../adapter-bench.ts'
 import type { Place, UploadPlace } from '../adapter-target.ts'
@@ -11,6 +12,7 @@ export function unchangedRequestCases(): readonly Case<AdapterBench>[] {
   return [
     { rule, sentence: 'never changes the request', needs: [], check: afterSuccess },
     { rule, sentence: 'never changes the request, when it fails either', needs: [], check: afterFailure },
+    { rule, sentence: 'never changes the options', needs: [], check: options },
     {
       rule,
       sentence: 'never changes the request, and sends its body whole',
@@ -68,4 +70,14 @@ async function* onceReadable(): AsyncGenerator<Uint8Array, void, undefined> {
     await Promise.resolve()
     yield content.subarray(at, at + 30_000)
   }
+}
+
+async function options(bench: AdapterBench): Promise<void> {
+  const place = await bench.resource(1000, 1)
+  const given = bench.options(place)
+  const seen = (): object => ({ ...given, limits: { ...given.limits }, timeout: { ...given.timeout } })
+  const before = seen()
+  const response = await within(bench.sendPrepared(await bench.prepare(place), given), 'answer')
+  await within(response.read(), 'end the body')
+  assert.deepEqual(seen(), before, 'it changed the options')
 }

@@ -20,6 +20,13 @@ export function flowCases(): readonly Case<AuthBench>[] {
       needs: ['challenge'],
       check: failsAt(2),
     },
+    {
+      rule,
+      sentence: 'a challenge that makes no sense ends in a refusal or an error',
+      needs: [],
+      check: oddChallenges,
+    },
+    { rule: 'T11', sentence: 'a long challenge is read in linear time', needs: [], check: longChallenges },
     { rule, sentence: 'an exchange that is aborted ends the flow, and the scheme works on', needs: [], check: aborted },
   ]
 }
@@ -90,4 +97,63 @@ async function aborted(bench: AuthBench): Promise<void> {
 
 function assertEnded({ begun, ended }: ObservedAuth): void {
   assert.equal(ended, begun, `${begun - ended} of ${begun} flows did not come to an end`)
+}
+
+const SCHEMES = ['Basic', 'Bearer', 'Digest', 'NTLM', 'Negotiate', 'OAuth', 'Token', 'HOBA']
+const ODDITIES = [
+  '',
+  '=',
+  'a',
+  'realm',
+  'realm=',
+  'realm="',
+  'nonce=a',
+  'realm="a", nonce=""',
+  'qop="auth-conf", nonce="a"',
+  'algorithm=ROT13, nonce="a", realm="b"',
+  'AAAA',
+  '!!!!',
+  'TlRMTVNTUAACAAAA',
+  'error="invalid_token", error="twice"',
+]
+
+async function oddChallenges(bench: AuthBench): Promise<void> {
+  const session = bench.session({ auth: bench.scheme })
+  const lines = [
+    ...SCHEMES.flatMap((scheme) => ODDITIES.map((rest) => `${scheme} ${rest}`)),
+    ',',
+    '"',
+    '',
+    'é',
+    SCHEMES.join(', '),
+    SCHEMES.join('\n'),
+  ]
+  for (const line of lines) {
+    const outcome = await within(
+      session.get(bench.oddChallenge(line)).catch((error: unknown) => error),
+      `come to an end after the challenge ${JSON.stringify(line)}`,
+    )
+    if (outcome instanceof Error) asRequestException(outcome)
+  }
+  // It may have become wary of this server, and say so; it must not have broken.
+  const after = await within(
+    session.get(bench.url).catch((error: unknown) => error),
+    'come to an end afterwards',
+  )
+  if (after instanceof Error) asRequestException(after)
+}
+
+async function longChallenges(bench: AuthBench): Promise<void> {
+  const session = bench.session({ auth: bench.scheme })
+  for (const scheme of SCHEMES) {
+    for (const unit of ['A', ',', '"', 'a="b", ', 'a=b ', '\\"', '=']) {
+      // The URL carries the challenge: more would be past what servers take.
+      const line = `${scheme} ${unit.repeat(50_000 / unit.length)}`
+      const outcome = await within(
+        session.get(bench.oddChallenge(line)).catch((error: unknown) => error),
+        `come to an end after a challenge that is long`,
+      )
+      if (outcome instanceof Error) asRequestException(outcome)
+    }
+  }
 }

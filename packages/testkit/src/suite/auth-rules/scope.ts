@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { Request } from '@entreat/core'
+import { Request, type RequestOptions } from '@entreat/core'
 import type { AuthBench } from '../auth-bench.ts'
 import { within } from '../checks.ts'
+import { ObservedAuth } from '../observed-auth.ts'
 import { assertUnchanged, takeSnapshot } from '../request-snapshot.ts'
 import type { Case } from '../suite-runner.ts'
 
@@ -13,6 +14,14 @@ export function scopeCases(): readonly Case<AuthBench>[] {
     { rule, sentence: 'works on its own copy of the request', needs: [], check: ownCopy },
     { rule, sentence: 'signs each hop of a redirect anew within the origin', needs: [], check: eachHop },
     { rule, sentence: 'credentials never leave the credential scope on a redirect', needs: [], check: leavesScope },
+    { rule, sentence: 'no flow runs for another origin, unless it chooses by origin', needs: [], check: noFlow },
+    { rule, sentence: 'nothing that it sets reaches another origin', needs: [], check: setsNothing },
+    {
+      rule: 'T2',
+      sentence: 'a redirect takes no credential to another host, port or scheme',
+      needs: [],
+      check: matrix,
+    },
   ]
 }
 
@@ -25,7 +34,9 @@ async function accepted(bench: AuthBench): Promise<void> {
 }
 
 async function ownCopy(bench: AuthBench): Promise<void> {
-  const request = await new Request('GET', bench.url, { auth: bench.scheme, headers: { 'X-Suite': 'kept' } }).prepare()
+  const headers = { 'X-Suite': 'kept' }
+  const hooks = { response: () => {} }
+  const request = await new Request('GET', bench.url, { auth: bench.scheme, headers, hooks }).prepare()
   const before = takeSnapshot(request)
   const session = bench.session()
   for (const what of ['a request', 'the same request again']) {
@@ -56,4 +67,51 @@ async function leavesScope(bench: AuthBench): Promise<void> {
   for (const request of stranger.requests) bench.assertNoCredentials(request, 'another origin')
   const returned = server.requests.filter(({ url }) => url.startsWith('/get'))
   for (const request of returned) bench.assertNoCredentials(request, 'the origin after another')
+}
+
+function elsewhere(bench: AuthBench): readonly string[] {
+  return [bench.stranger.url, bench.otherHostUrl, bench.server.httpsUrl]
+}
+
+async function noFlow(bench: AuthBench): Promise<void> {
+  const auth = new ObservedAuth(bench.scheme)
+  const session = bench.session({ auth })
+  for (const origin of elsewhere(bench)) {
+    await session.get(`${bench.server.url}/redirect-to`, { params: { url: `${origin}/get` } })
+  }
+  if (bench.scheme.choosesByOrigin) return
+  const foreign = auth.origins.filter((origin) => origin !== bench.server.url)
+  assert.deepEqual(foreign, [], `a flow ran for ${foreign.join(', ')}`)
+}
+
+async function setsNothing(bench: AuthBench): Promise<void> {
+  const names = async (options: RequestOptions): Promise<readonly string[]> => {
+    bench.stranger.reset()
+    const params = { url: `${bench.stranger.url}/get` }
+    await bench.session().get(`${bench.server.url}/redirect-to`, { params, ...options })
+    return bench.stranger.requests.flatMap(({ headers }) => headers.map(([name]) => name.toLowerCase())).sort()
+  }
+  const [without, signed] = [await names({ auth: null }), await names({ auth: bench.scheme })]
+  assert.deepEqual(
+    signed,
+    without,
+    `another origin was sent ${signed.join(', ')}, and without the scheme ${without.join(', ')}`,
+  )
+}
+
+async function matrix(bench: AuthBench): Promise<void> {
+  const session = bench.session({ auth: bench.scheme })
+  await bench.assertWorks(session, 'a request')
+  for (const status of [301, 303, 307, 308]) {
+    for (const origin of elsewhere(bench)) {
+      bench.server.reset()
+      bench.stranger.reset()
+      const path = `/anything/${status}`
+      const url = `${bench.server.url}/redirect-to?status_code=${status}&url=${encodeURIComponent(origin + path)}`
+      await within(session.post(url, { data: 'content' }), 'follow a redirect')
+      const seen = [...bench.server.requests, ...bench.stranger.requests].filter((request) => request.url === path)
+      assert.ok(seen.length > 0, `a ${status} to ${origin} was not followed`)
+      for (const request of seen) bench.assertNoCredentials(request, `${origin}, after a ${status},`)
+    }
+  }
 }

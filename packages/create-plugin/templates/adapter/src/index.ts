@@ -1,0 +1,1 @@
+export { TemplateAdapter, type TemplateAdapterOptions } from './template-adapter.ts'

@@ -1,0 +1,1 @@
+export { TemplateAuth, type TemplateAuthOptions } from './template-auth.ts'
