@@ -25,7 +25,11 @@ const sidebar = sidebarOf([
     pages: ['requests', 'axios', 'got', 'fetch', 'node-fetch', 'request'].map((name) => `migrate/${name}`),
     rest: 'migrate',
   },
-  { text: 'Extending', pages: ['extend/first-adapter', 'extend/first-auth-scheme'], rest: 'extend' },
+  {
+    text: 'Extending',
+    pages: ['extend/first-adapter', 'extend/first-auth-scheme', 'extend/your-own-package'],
+    rest: 'extend',
+  },
   { text: 'Packages', pages: ['packages/core'], rest: 'packages' },
   { text: 'Reference', pages: ['reference/errors', 'reference/differences'], rest: 'reference', links: [apiReference] },
   { text: 'Project', pages: ['decisions/index', 'project/contributing', 'project/security'], rest: 'project' },

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 // playwright-core's own types need those of the DOM, which this workspace does without. What the test of the site uses of it:
 
 /** Elements of a page. */
-export interface Locator {
+interface Locator {
   allTextContents(): Promise<string[]>
   click(): Promise<void>
   fill(text: string): Promise<void>
@@ -14,6 +14,7 @@ export interface Locator {
 
 /** One page. */
 export interface Page {
+  close(): Promise<void>
   /** @param expression - JavaScript. */
   evaluate(expression: string): Promise<unknown>
   goto(url: string): Promise<unknown>
