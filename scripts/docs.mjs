@@ -12,10 +12,10 @@ const generated = join(root, 'docs', 'reference', 'api')
 async function main() {
   install()
   const { writeErrorCodes } = await import('./error-codes.mjs')
+  listDecisions()
   const faults = writeErrorCodes()
   for (const fault of faults) console.log(`FAILED ${fault}`)
   if (faults.length > 0 || !writeReference()) return 1
-  listDecisions()
   const files = documents()
   const broken = files.flatMap(findBrokenLinks)
   for (const { file, line, target, why } of broken) console.log(`FAILED ${file}:${line} links to ${target}: ${why}`)

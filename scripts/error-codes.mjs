@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const page = join(root, 'docs', 'reference', 'errors.md')
 const CODE = /^ERR_[A-Z0-9_]*[A-Z0-9]$/
 /** Node's own, which the sources compare with. */
-const FOREIGN = new Set(['ERR_BUFFER_TOO_LARGE'])
+const FOREIGN = /^ERR_(?:BUFFER_TOO_LARGE$|HTTP2_|OSSL_)/
 
 const HEAD = `# Error codes
 
@@ -102,7 +102,7 @@ function collect() {
   const used = new Map()
   for (const { package: home, tree } of files) {
     for (const node of nodesOf(tree)) {
-      if (ts.isStringLiteral(node) && CODE.test(node.text) && !FOREIGN.has(node.text)) {
+      if (ts.isStringLiteral(node) && CODE.test(node.text) && !FOREIGN.test(node.text)) {
         used.set(node.text, (used.get(node.text) ?? new Set()).add(home))
       }
       const known = ts.isClassDeclaration(node) ? classes.get(node.name.text) : undefined

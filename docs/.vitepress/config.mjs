@@ -16,7 +16,7 @@ const sidebar = sidebarOf([
   { text: 'Credentials', pages: ['guide/auth', 'guide/oauth', 'guide/tls', 'guide/behind-a-corporate-proxy'] },
   {
     text: 'Transfers',
-    pages: ['guide/streaming', 'guide/multipart', 'guide/downloads', 'guide/concurrency', 'guide/ftp'],
+    pages: ['guide/streaming', 'guide/multipart', 'guide/downloads', 'guide/concurrency', 'guide/http2', 'guide/ftp'],
   },
   { text: 'Around a Session', pages: ['guide/adapters', 'guide/apis', 'guide/caching'], rest: 'guide' },
   { text: 'Seeing and testing', pages: ['guide/diagnostics', 'guide/seeing', 'guide/testing'] },

@@ -59,6 +59,7 @@ export const SESSION_OPTIONS: ReadonlySet<string> = new Set<keyof SessionOptions
 export const HTTP_ADAPTER_OPTIONS: ReadonlySet<string> = new Set<keyof HTTPAdapterOptions>([
   'limits',
   'dispatcher',
+  'http2',
   'tls',
   'servername',
   'localAddress',

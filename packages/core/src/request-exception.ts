@@ -64,7 +64,7 @@ export class RequestException extends Error {
   declare response: Response | undefined
   /** Whether the request travelled on a connection that had served another one before. */
   declare connectionReused: boolean | undefined
-  /** Bytes of the request's body handed to the connection; `null` if unknown, 0 if nothing was written. */
+  /** Bytes of the request's body handed to the connection; `null` if unknown, 0 if nothing was written or the server says that it has processed nothing (HTTP/2). */
   declare requestBytesSent: number | null | undefined
   /** Whether any byte of the response had arrived. */
   declare responseStarted: boolean | undefined

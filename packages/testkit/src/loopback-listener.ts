@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
+import type { Http2SecureServer } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { ConnectionLog } from './connection-log.ts'
@@ -23,7 +24,10 @@ export class LoopbackListener {
    * @param connections - follows each TCP connection, those whose TLS handshake fails too.
    * @throws the error of `listen()` if no port is free on both addresses.
    */
-  static async start(server: HttpServer | HttpsServer, connections: ConnectionLog): Promise<LoopbackListener> {
+  static async start(
+    server: HttpServer | HttpsServer | Http2SecureServer,
+    connections: ConnectionLog,
+  ): Promise<LoopbackListener> {
     // First in line, so that a request can already find its connection.
     server.prependListener('connection', (socket: Socket) => connections.add(socket))
     for (let attempt = 1; ; attempt += 1) {

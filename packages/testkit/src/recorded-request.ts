@@ -8,9 +8,9 @@ export class RecordedRequest {
   readonly method: string
   /** The request target as received: `/path?query`, an absolute URL (to a proxy), or `host:port` (CONNECT). */
   readonly url: string
-  /** `1.1` or `1.0`. */
+  /** `1.1`, `1.0` or `2.0`. */
   readonly httpVersion: string
-  /** Header lines in wire order, names in the case they were sent in. */
+  /** Header lines in wire order, names in the case they were sent in. Over HTTP/2, Host stands for `:authority`. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** The number of the TCP connection that carried it, as `/connections` tells it. */
   readonly connection: number
@@ -32,6 +32,8 @@ export class RecordedRequest {
     this.url = request.url ?? ''
     this.httpVersion = request.httpVersion
     this.headers = pairsOf(request.rawHeaders)
+      .map(([name, value]): [string, string] => [name === ':authority' ? 'host' : name, value])
+      .filter(([name]) => !name.startsWith(':'))
     this.connection = connection
     this.remotePort = request.socket.remotePort ?? 0
     this.secure = 'encrypted' in request.socket
@@ -51,12 +53,12 @@ export class RecordedRequest {
   /**
    * Looks a header up, ignoring case.
    *
-   * @returns all lines with that name joined by `, `, or `null` if there is none.
+   * @returns all lines with that name joined by `, ` (`; ` for cookies, RFC 9113 section 8.2.3), or `null` if there is none.
    */
   header(name: string): string | null {
     const wanted = name.toLowerCase()
     const values = this.headers.filter(([key]) => key.toLowerCase() === wanted)
-    return values.length === 0 ? null : values.map(([, value]) => value).join(', ')
+    return values.length === 0 ? null : values.map(([, value]) => value).join(wanted === 'cookie' ? '; ' : ', ')
   }
 
   // A 'data' listener would start the flow before the handler asks for it; push() is where bytes come in.

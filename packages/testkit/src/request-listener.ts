@@ -70,7 +70,7 @@ function splitTarget(target: string): [path: string, query: URLSearchParams] {
 
 function originOf(request: IncomingMessage): string {
   const scheme = 'encrypted' in request.socket ? 'https' : 'http'
-  return `${scheme}://${request.headers.host ?? 'localhost'}`
+  return `${scheme}://${request.headers.host ?? request.headers[':authority'] ?? 'localhost'}`
 }
 
 function bodyReader(request: IncomingMessage): () => Promise<Buffer> {

@@ -1,5 +1,10 @@
-import { createServer, type ServerOptions } from 'node:http'
-import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https'
+import { createServer, type RequestListener, type ServerOptions } from 'node:http'
+import { createSecureServer as createHttp2Server, type Http2SecureServer } from 'node:http2'
+import {
+  createServer as createTlsServer,
+  type Server as HttpsServer,
+  type ServerOptions as TlsServerOptions,
+} from 'node:https'
 import type { SecureVersion } from 'node:tls'
 import { type ServerCertificateKind, type TestCertificates, testCertificates } from './certificates.ts'
 import { ConnectionLog } from './connection-log.ts'
@@ -19,6 +24,8 @@ export interface TestServerOptions {
   readonly handler?: CustomHandler
   /** How long an idle connection is kept open, in milliseconds. Default 60000. */
   readonly keepAliveTimeoutMs?: number
+  /** Speak HTTP/2 with https clients that offer it, and HTTP/1.1 with the others. Default `false`. */
+  readonly http2?: boolean
   /** TLS versions to accept. Default: Node's. */
   readonly tlsOptions?: { readonly minVersion?: SecureVersion; readonly maxVersion?: SecureVersion }
 }
@@ -29,7 +36,7 @@ interface Listeners {
 }
 
 /**
- * An HTTP/1.1 and HTTPS server with httpbin's routes, inside this process, on free loopback ports.
+ * An HTTP/1.1 and HTTPS server, HTTP/2 on request, with httpbin's routes, inside this process, on free loopback ports.
  *
  * It listens on `127.0.0.1`, and on the same port of `::1` where the machine has IPv6. Whoever starts it closes it.
  */
@@ -64,7 +71,7 @@ export class TestServer {
     const listener = requestListener({ ...seen, handler: options.handler ?? null })
     const certificates = testCertificates(options.certificate)
     const httpServer = createServer(httpOptions(options), listener)
-    const httpsServer = options.tls === false ? null : createTlsServer(tlsOptions(options), listener)
+    const httpsServer = options.tls === false ? null : secureServer(options, listener, seen.connections)
     const http = await LoopbackListener.start(httpServer, seen.connections)
     const https = httpsServer && (await LoopbackListener.start(httpsServer, seen.connections))
     return new TestServer({ http, https }, certificates, seen)
@@ -117,6 +124,26 @@ export class TestServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function secureServer(
+  options: TestServerOptions,
+  listener: RequestListener,
+  connections: ConnectionLog,
+): HttpsServer | Http2SecureServer {
+  if (options.http2 !== true) return createTlsServer(tlsOptions(options), listener)
+  // What handlers get over HTTP/2 is Node's compatibility API: the same members, except those of the connection.
+  const server = createHttp2Server(
+    { ...tlsOptions(options), allowHTTP1: true, maxSendHeaderBlockLength: 1_048_576 },
+    listener as never,
+  )
+  server.on('sessionError', () => {}) // a client that leaves
+  server.on('session', (session) => {
+    const connection = connections.find(session.socket)
+    // Node does not always tell the TCP socket below that it has closed.
+    session.once('close', () => connection?.socket.destroy())
+  })
+  return server
 }
 
 function tlsOptions(options: TestServerOptions): TlsServerOptions {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { ContentNotReadError, RequestException, StreamConsumedError } from '../errors.ts'
 import { type ByteSource, iterableOf, readableOf, sourceOf } from './byte-source.ts'
 import { codingsOf, decodeStream, decodeSync } from './content-coding.ts'
+import type { Headers } from './headers.ts'
 import { joinPieces, type Pieces, sizedPieces } from './pieces.ts'
 import type { Response } from './response.ts'
 
@@ -17,6 +18,8 @@ const NOTHING = Buffer.alloc(0)
 export class BodyReader {
   readonly #response: Response
   #source: ByteSource
+  /** As the adapter gave it, whoever reads it. */
+  readonly #origin: ByteSource
   #state: 'unread' | 'iterating' | 'read' | 'consumed' | 'closed' = 'unread'
   #received: Buffer | null = null
   #decoded: Buffer | null = null
@@ -29,6 +32,12 @@ export class BodyReader {
   constructor(response: Response, source: ByteSource) {
     this.#response = response
     this.#source = source
+    this.#origin = source
+  }
+
+  /** What came after the body. */
+  get trailers(): Headers | null {
+    return this.#origin.trailers ?? null
   }
 
   /** The decoded bytes, once they have been read. */

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { LimitExceededError, UsageError } from '../errors.ts'
+import type { Headers } from './headers.ts'
 
 /** A response body as an adapter gives it: read once, piece by piece or whole. */
 export interface ByteSource {
@@ -11,6 +12,8 @@ export interface ByteSource {
   arrived?(maxBytes: number): Buffer | null
   /** Gives up the rest, and the connection with it. */
   destroy(): void
+  /** Fields that came after the body, once it has ended; `null` if none did. */
+  readonly trailers?: Headers | null
 }
 
 /** What a third-party adapter may hand over as a body. */

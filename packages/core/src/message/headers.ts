@@ -65,6 +65,16 @@ export class Headers implements Iterable<[string, string]> {
     return headers
   }
 
+  /** @internal Alternating names and values of an HTTP/2 message, whose names are lower-case. */
+  static fromFields(fields: readonly string[]): Headers {
+    const headers = new Headers()
+    for (let index = 0; index + 1 < fields.length; index += 2) {
+      const name = fields[index] as string
+      headers.#lines.push({ name, key: name, value: fields[index + 1] as string })
+    }
+    return headers
+  }
+
   #parse(): void {
     const raw = this.#raw
     if (raw === null) return

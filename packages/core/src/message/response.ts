@@ -111,6 +111,11 @@ export class Response implements AsyncDisposable {
     return timingsOf(this.started, this.elapsed, this.marks)
   }
 
+  /** Trailer fields (RFC 9110 section 6.5), known once the body has been read to its end; empty if none came. They are not merged into {@link headers}. */
+  get trailers(): Headers {
+    return this.#body.trailers ?? new Headers()
+  }
+
   /** Whether the status is no 4xx or 5xx. */
   get ok(): boolean {
     return this.statusCode < 400 || this.statusCode >= 600

@@ -7,6 +7,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
 import { dispatch, type Link } from './dispatch.ts'
+import type { Http2Connection } from './http2-connection.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { Route } from './route.ts'
 import { StallTimer } from './stall-timer.ts'
@@ -16,7 +17,9 @@ import { guardParser, type ParserGuard } from './undici-guard.ts'
 /** Whom a connection tells of its life. */
 export interface ConnectionOwner {
   onIdle(connection: HTTPConnection): void
-  onClosed(connection: HTTPConnection): void
+  /** It may have free slots, or have lost those it had. */
+  onSlots(connection: Http2Connection): void
+  onClosed(connection: HTTPConnection | Http2Connection): void
 }
 
 /** A socket that is ready for requests. */

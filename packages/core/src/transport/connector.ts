@@ -70,6 +70,14 @@ export function openTcp(address: Address, options: SocketOptions, { signal, open
   return settled(socket, 'connect', signal, () => options.onSocket?.(socket))
 }
 
+/** How TLS is laid over a socket. */
+export interface TlsOptions extends SocketOptions {
+  /** Whose certificate it is. Default `'origin'`. */
+  readonly peer?: 'origin' | 'proxy'
+  /** What to offer by ALPN (RFC 7301), best first. Default HTTP/1.1 alone. */
+  readonly protocols?: string[]
+}
+
 /**
  * Lays TLS over a connected socket. SNI and identity follow the URL's host (or `servername`), never the Host header.
  *
@@ -79,7 +87,7 @@ export function openTls(
   socket: Socket,
   host: string,
   settings: TlsSettings,
-  options: SocketOptions & { readonly peer?: 'origin' | 'proxy' },
+  options: TlsOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
   const { servername: givenName, checkServerIdentity = checkServerName, ...given } = ownOptions(options.tls ?? {})
@@ -90,7 +98,7 @@ export function openTls(
     checkServerIdentity,
     rejectUnauthorized: settings.rejectUnauthorized,
     secureContext: secureContextFor(settings, options.tls),
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: options.protocols ?? ['http/1.1'],
     socket,
     host: name,
     // RFC 6066 section 3: no address. Empty and not left out, for Node looks beyond own properties.

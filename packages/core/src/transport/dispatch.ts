@@ -7,7 +7,7 @@ import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
 import type { Marks, Opening } from '../message/timings.ts'
 import { networkError } from './network-error.ts'
-import { OutgoingBody, wrongLength } from './outgoing-body.ts'
+import { OutgoingBody, SLICE_BYTES, slices, wrongLength } from './outgoing-body.ts'
 import type { Stallable, StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 import { editNextHead, type ParserGuard } from './undici-guard.ts'
@@ -45,12 +45,6 @@ const HIGH_WATER_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 /** What a server reads of a body that it does not want, before it gives up on the connection: Squid's `client_request_buffer`. */
 const MOST_SKIPPED_BYTES = 60 * 1024
-/** A body from memory goes out in slices of this size where `timeout.write` watches it. */
-const SLICE_BYTES = 64 * 1024
-
-async function* slices(content: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = 0; at < content.length; at += SLICE_BYTES) yield content.subarray(at, at + SLICE_BYTES)
-}
 
 /**
  * Sends a request down a link and gives its response once the head is there.
@@ -62,6 +56,7 @@ export function dispatch(link: Link, request: PreparedRequest, options: Transpor
 }
 
 class Leg implements ByteSource, Stallable {
+  trailers: Headers | null = null
   readonly #link: Link
   readonly #request: PreparedRequest
   readonly #options: TransportOptions
@@ -228,8 +223,9 @@ class Leg implements ByteSource, Stallable {
     return false
   }
 
-  onComplete(): void {
+  onComplete(trailers: readonly unknown[] | null = null): void {
     if (this.#hasFailed) return
+    if (trailers !== null && trailers.length > 0) this.trailers = Headers.fromRaw(trailers as readonly Uint8Array[])
     this.#ended = true
     this.#marks.end = performance.now()
     this.#outgoing?.stop(new Error('the response is complete'))

@@ -90,6 +90,17 @@ export function networkError(error: unknown, progress: Progress): RequestExcepti
   )
 }
 
+/** The same failure told of another request that it befell too: errors name their request. What is no RequestException is returned itself. */
+export function retold(error: unknown, request: PreparedRequest): unknown {
+  if (!(error instanceof RequestException)) return error
+  const { message, code, cause, response, connectionReused, requestBytesSent, responseStarted } = error
+  const before = error.request === undefined ? '' : `${error.request.method} ${redactUrl(error.request.url)}: `
+  const text = message.startsWith(before) ? message.slice(before.length) : message
+  const facts = { connectionReused, requestBytesSent, responseStarted }
+  const Same = error.constructor as typeof RequestException
+  return new Same(`${request.method} ${redactUrl(request.url)}: ${text}`, { code, cause, request, response, ...facts })
+}
+
 /** The error for a proxy that could not be reached, or whose tunnel failed. */
 export function proxyError(error: unknown, proxyUrl: string, request: PreparedRequest): RequestException {
   if (error instanceof RequestException) return error

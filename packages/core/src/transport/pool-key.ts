@@ -10,6 +10,13 @@ export interface PoolKey {
   readonly text: string
   /** The origin, or the proxy that forwards to all: what `limits.connectionsPerOrigin` counts. */
   readonly origin: string
+  /** Whether its connections may turn out to be HTTP/2, and serve several requests at a time. */
+  readonly mayShare?: boolean
+}
+
+/** The key of connections that offer HTTP/2, for requests that may go on those of `key`. */
+export function sharedKey({ text, origin }: PoolKey): PoolKey {
+  return { text: `${text}|h2`, origin, mayShare: true }
 }
 
 /**

@@ -1,13 +1,18 @@
 import { ConnectionError, redactUrl } from '../errors.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { ConnectionOwner, HTTPConnection } from './connection.ts'
+import { Http2Connection } from './http2-connection.ts'
+import { retold } from './network-error.ts'
 import type { PoolKey } from './pool-key.ts'
-import { NOTHING_SENT, Waiter, type Wanted } from './waiter.ts'
+import { Slots } from './slots.ts'
+import { NOTHING_SENT, type PooledConnection, Waiter, type Wanted } from './waiter.ts'
 
 interface Pool {
   readonly key: PoolKey
   readonly idle: HTTPConnection[]
-  readonly all: Set<HTTPConnection>
+  /** Connections with several slots, whether any of them is free or not; those opened first come first. */
+  readonly shared: Http2Connection[]
+  readonly all: Set<PooledConnection>
   readonly attempts: Set<AbortController>
   readonly waiters: Waiter[]
 }
@@ -20,7 +25,8 @@ interface Pool {
  */
 export class Pools implements ConnectionOwner {
   readonly #pools = new Map<string, Pool>()
-  readonly #poolOf = new WeakMap<HTTPConnection, Pool>()
+  readonly #poolOf = new WeakMap<PooledConnection, Pool>()
+  readonly #slots = new Slots()
   /** Pools with requests that wait for a slot. */
   readonly #blocked = new Set<Pool>()
   /** Connections and attempts, by origin and in all. */
@@ -35,6 +41,11 @@ export class Pools implements ConnectionOwner {
       if (!connection.closed) return connection
     }
     return null
+  }
+
+  /** A free slot of a shared connection at once, or `null`. */
+  takeSlot({ text }: PoolKey): Http2Connection | null {
+    return this.#pools.get(text)?.shared.find((connection) => connection.reserve()) ?? null
   }
 
   /** Takes an idle connection that anybody may use, and keeps it under another key from now on. */
@@ -53,7 +64,7 @@ export class Pools implements ConnectionOwner {
    *
    * @throws PoolTimeout, ConnectTimeout, the signal's reason, or why connecting failed.
    */
-  acquire(wanted: Wanted): Promise<HTTPConnection> {
+  acquire(wanted: Wanted): Promise<PooledConnection> {
     if (wanted.signal?.aborted === true) return Promise.reject(wanted.signal.reason as Error)
     return new Promise((resolve, reject) => {
       const pool = this.#poolFor(wanted.key)
@@ -67,7 +78,7 @@ export class Pools implements ConnectionOwner {
   #poolFor(key: PoolKey): Pool {
     let pool = this.#pools.get(key.text)
     if (pool === undefined) {
-      pool = { key, idle: [], all: new Set(), attempts: new Set(), waiters: [] }
+      pool = { key, idle: [], shared: [], all: new Set(), attempts: new Set(), waiters: [] }
       this.#pools.set(key.text, pool)
     }
     return pool
@@ -76,20 +87,28 @@ export class Pools implements ConnectionOwner {
   /** Gives what is idle, and opens what may be opened, to those who wait. */
   #serve(pool: Pool): void {
     while (pool.waiters.length > 0) {
-      const idle = this.take(pool.key)
-      if (idle !== null) {
-        ;(pool.waiters.shift() as Waiter).give(idle)
+      const free = this.take(pool.key) ?? this.takeSlot(pool.key)
+      if (free !== null) {
+        ;(pool.waiters.shift() as Waiter).give(free)
         continue
       }
-      const next = pool.waiters[pool.attempts.size]
-      if (next === undefined || !this.#mayOpen(pool, next.wanted.limits)) break
+      const next = pool.waiters[this.#awaited(pool)]
+      if (next === undefined || pool.shared.some(({ mayTakeMore }) => mayTakeMore)) break
+      if (!this.#mayOpen(pool, next.wanted.limits)) break
       this.#attempt(pool, next)
     }
-    while (pool.attempts.size > pool.waiters.length) this.#cancel(pool, [...pool.attempts].at(-1) as AbortController)
-    for (const waiter of pool.waiters.slice(0, pool.attempts.size)) waiter.startConnectTime()
-    if (pool.waiters.length > pool.attempts.size) this.#blocked.add(pool)
+    while (pool.attempts.size > this.#slots.connectionsFor(pool.waiters.length, pool.key))
+      this.#cancel(pool, [...pool.attempts].at(-1) as AbortController)
+    const awaited = this.#awaited(pool)
+    for (const waiter of pool.waiters.slice(0, awaited)) waiter.startConnectTime()
+    if (pool.waiters.length > awaited) this.#blocked.add(pool)
     else this.#blocked.delete(pool)
     if (pool.all.size + pool.waiters.length === 0) this.#pools.delete(pool.key.text)
+  }
+
+  /** How many requests the attempts under way will serve, as far as one can tell. */
+  #awaited({ attempts, key }: Pool): number {
+    return attempts.size === 0 ? 0 : attempts.size * this.#slots.of(key)
   }
 
   #mayOpen(pool: Pool, limits: ResolvedLimits): boolean {
@@ -101,7 +120,8 @@ export class Pools implements ConnectionOwner {
   /** Closes the connection that has been idle longest in the pool used longest ago, of one origin or of all. */
   #evictIdle(origin: string | null): boolean {
     for (const pool of this.#pools.values()) {
-      const oldest = origin === null || pool.key.origin === origin ? pool.idle.shift() : undefined
+      if (origin !== null && pool.key.origin !== origin) continue
+      const oldest = pool.idle.shift() ?? pool.shared.find(({ active }) => active === 0)
       if (oldest === undefined) continue
       this.#forget(pool, oldest)
       oldest.destroy()
@@ -129,14 +149,27 @@ export class Pools implements ConnectionOwner {
     )
   }
 
-  #opened(pool: Pool, attempt: AbortController, waiter: Waiter, connection: HTTPConnection): void {
+  #opened(pool: Pool, attempt: AbortController, waiter: Waiter, connection: PooledConnection): void {
     if (!pool.attempts.has(attempt)) return connection.destroy()
     if (connection.closed) return this.#failed(pool, attempt, waiter, closedAtOnce(waiter.wanted))
     pool.attempts.delete(attempt)
     pool.all.add(connection)
     this.#poolOf.set(connection, pool)
-    ;(pool.waiters.shift() as Waiter).give(connection)
+    if (connection instanceof Http2Connection) {
+      connection.expect(this.#slots.of(pool.key))
+      pool.shared.push(connection)
+    } else {
+      if (pool.key.mayShare === true) this.#slots.learn(pool.key, 1)
+      this.#giveFirst(pool, connection)
+    }
     this.#serve(pool)
+  }
+
+  /** All who waited may have left in this very moment. */
+  #giveFirst(pool: Pool, connection: HTTPConnection): void {
+    const first = pool.waiters.shift()
+    if (first === undefined) connection.destroy()
+    else first.give(connection)
   }
 
   #failed(pool: Pool, attempt: AbortController, waiter: Waiter, error: unknown): void {
@@ -144,15 +177,25 @@ export class Pools implements ConnectionOwner {
     this.#count(pool, -1)
     const unlucky = pool.waiters.includes(waiter) ? waiter : pool.waiters.find(({ isConnecting }) => isConnecting)
     if (unlucky !== undefined) this.#remove(pool, unlucky)?.fail(error)
+    if (pool.key.mayShare === true) this.#failOthers(pool, error)
     this.#serve(pool)
     this.#serveBlocked()
+  }
+
+  /** An attempt for several fails for all of them: otherwise each would try in his turn. */
+  #failOthers(pool: Pool, error: unknown): void {
+    const connecting = pool.waiters.filter(({ isConnecting }) => isConnecting)
+    for (const waiter of connecting.slice(this.#awaited(pool)))
+      this.#remove(pool, waiter)?.fail(retold(error, waiter.wanted.request))
   }
 
   /** A request gives up. The attempt that it began may be as hopeless: others get a new one. */
   #leave(pool: Pool, waiter: Waiter, error: unknown): void {
     this.#remove(pool, waiter)?.fail(error)
     if (waiter.attempt !== null && pool.attempts.has(waiter.attempt)) this.#cancel(pool, waiter.attempt)
-    this.#serve(pool)
+    // Of those who wait for one attempt, many may give up in this very moment.
+    if (pool.key.mayShare === true) setImmediate(() => this.#pools.get(pool.key.text) === pool && this.#serve(pool))
+    else this.#serve(pool)
     this.#serveBlocked()
   }
 
@@ -182,6 +225,16 @@ export class Pools implements ConnectionOwner {
     if (this.#blocked.size > 0) this.#serveBlocked()
   }
 
+  onSlots(connection: Http2Connection): void {
+    const pool = this.#poolOf.get(connection)
+    if (pool === undefined) return
+    this.#slots.learn(pool.key, connection.slots)
+    if (pool.waiters.length > 0) this.#serve(pool)
+    if (connection.active > 0) return
+    this.#markUsed(pool)
+    if (this.#blocked.size > 0) this.#serveBlocked()
+  }
+
   /** Used last: the pools idle longest come first. */
   #markUsed(pool: Pool): void {
     if (this.#usedLast === pool) return
@@ -190,17 +243,16 @@ export class Pools implements ConnectionOwner {
     this.#pools.set(pool.key.text, pool)
   }
 
-  onClosed(connection: HTTPConnection): void {
+  onClosed(connection: PooledConnection): void {
     const pool = this.#poolOf.get(connection)
     if (pool === undefined) return
-    const at = pool.idle.indexOf(connection)
-    if (at !== -1) pool.idle.splice(at, 1)
+    remove(connection instanceof Http2Connection ? pool.shared : pool.idle, connection)
     this.#forget(pool, connection)
     this.#serve(pool)
     this.#serveBlocked()
   }
 
-  #forget(pool: Pool, connection: HTTPConnection): void {
+  #forget(pool: Pool, connection: PooledConnection): void {
     if (pool.all.delete(connection)) this.#count(pool, -1)
   }
 
@@ -223,6 +275,11 @@ export class Pools implements ConnectionOwner {
     }
     await Promise.all(sockets)
   }
+}
+
+function remove<T>(list: T[], one: T): void {
+  const at = list.indexOf(one)
+  if (at !== -1) list.splice(at, 1)
 }
 
 function closedAtOnce({ request }: Wanted): ConnectionError {

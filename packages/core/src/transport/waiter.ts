@@ -3,10 +3,14 @@ import type { ResolvedLimits } from '../limits.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { ResolvedTimeout } from '../timeout.ts'
 import type { ConnectionOwner, HTTPConnection } from './connection.ts'
+import type { Http2Connection } from './http2-connection.ts'
 import type { PoolKey } from './pool-key.ts'
 
+/** What a pool holds: with one slot, or with many. */
+export type PooledConnection = HTTPConnection | Http2Connection
+
 /** Opens one connection; cancelled through the signal. */
-export type OpenConnection = (signal: AbortSignal, owner: ConnectionOwner) => Promise<HTTPConnection>
+export type OpenConnection = (signal: AbortSignal, owner: ConnectionOwner) => Promise<PooledConnection>
 
 /** What a request that needs a connection brings along. */
 export interface Wanted {
@@ -26,7 +30,7 @@ export class Waiter {
   readonly wanted: Wanted
   /** The attempt that this request began, if it did. */
   attempt: AbortController | null = null
-  readonly #resolve: (connection: HTTPConnection) => void
+  readonly #resolve: (connection: PooledConnection) => void
   readonly #reject: (error: unknown) => void
   readonly #leave: (error: unknown) => void
   readonly #onAbort: () => void
@@ -36,7 +40,7 @@ export class Waiter {
   /** @param leave - called when a timer or the signal ends the waiting. */
   constructor(
     wanted: Wanted,
-    resolve: (connection: HTTPConnection) => void,
+    resolve: (connection: PooledConnection) => void,
     reject: (error: unknown) => void,
     leave: (waiter: Waiter, error: unknown) => void,
   ) {
@@ -72,7 +76,7 @@ export class Waiter {
     this.#timer = setTimeout(() => this.#leave(new ConnectTimeout(message, this.#facts())), connect)
   }
 
-  give(connection: HTTPConnection): void {
+  give(connection: PooledConnection): void {
     this.#settle()
     this.#resolve(connection)
   }

@@ -13,7 +13,7 @@ export function connectionRoutes(): readonly TestRoute[] {
     on('GET', '/client-certificate', tellClientCertificate),
     on('GET', '/tls', tellTls),
     onUnread('/never', neverAnswer),
-    onAny('/close', ({ request }) => endConnection(request.socket)),
+    onAny('/close', endConnection),
     onAny('/reset', ({ connection }) => void connection.socket.resetAndDestroy()),
     onAny('/truncated', truncate),
     onAny('/once', answerOnce),
@@ -70,7 +70,7 @@ async function neverAnswer({ query, readBody }: RouteContext): Promise<void> {
 
 /** Answers the first request of a connection, and closes without an answer at any other. */
 function answerOnce(context: RouteContext): void {
-  if (context.connection.requestCount > 1) endConnection(context.request.socket)
+  if (context.connection.requestCount > 1) endConnection(context)
   else tellConnection(context)
 }
 
@@ -85,17 +85,19 @@ function sendLongHead(context: RouteContext): void {
 }
 
 /** `?bytes=` (50) of the 100 that Content-Length promises, or chunks without a last one with `?chunked=true`. */
-function truncate({ query, request, response }: RouteContext): void {
+function truncate(context: RouteContext): void {
+  const { query, response } = context
   const headers = query.get('chunked') === 'true' ? {} : { 'Content-Length': 100 }
   const bytes = Math.min(99, parseCount(query.get('bytes'), 50))
   response.writeHead(200, { 'Content-Type': 'application/octet-stream', ...headers })
   response.flushHeaders()
-  response.write(Buffer.alloc(bytes, '*'), () => endConnection(request.socket))
+  response.write(Buffer.alloc(bytes, '*'), () => endConnection(context))
 }
 
-/** FIN, after TLS's close_notify if there is TLS; then nothing more is read. */
-function endConnection(socket: RouteContext['request']['socket']): void {
-  socket.end(() => socket.destroy())
+/** FIN, after TLS's close_notify if there is TLS; then nothing more is read. Over HTTP/2 a FIN alone: a request has no socket of its own there. */
+function endConnection({ request, connection }: RouteContext): void {
+  if (request.httpVersionMajor === 2) connection.socket.destroy()
+  else request.socket.end(() => request.socket.destroy())
 }
 
 /** The first `:failures` requests for a `:key` get `:code` (default 503), later ones 200; `?retry_after=` is sent along. */
