@@ -47,7 +47,7 @@ beforeAll(async () => {
   paths = readdirSync(join(root, 'docs', '.vitepress', 'dist'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.html') && !name.startsWith('reference/api/') && name !== '404.html')
     .toSorted()
-}, 180_000)
+}, 300_000)
 
 afterAll(async () => {
   await browser?.close()
@@ -60,7 +60,7 @@ beforeEach((ctx) => {
 
 test(
   'shows every page without an error, a missing file or a request to another host',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const waiting = [...paths]
     const read = async (): Promise<void> => {
@@ -98,7 +98,7 @@ test('is as wide as the screen of a phone', () => {
   expect(wide.map(([path, { overflow }]) => `${path}: ${overflow[0]}`)).toEqual([])
 })
 
-test('finds Kerberos', async () => {
+test('finds Kerberos', { timeout: 60_000 }, async () => {
   const page = await openPage('light')
   await page.goto(url)
   await page.locator('.VPNavBarSearch button').first().click()
@@ -111,7 +111,7 @@ test('finds Kerberos', async () => {
   await page.waitForURL(/\/[a-z]+\/[^/]+\.html/)
 })
 
-test('can be looked at', async () => {
+test('can be looked at', { timeout: 60_000 }, async () => {
   const shots = [
     { path: 'index.html', colorScheme: 'light', viewport: desk },
     { path: 'index.html', colorScheme: 'dark', viewport: phone },
