@@ -18,21 +18,26 @@ const sidebar = sidebarOf([
     text: 'Transfers',
     pages: ['guide/streaming', 'guide/multipart', 'guide/downloads', 'guide/concurrency', 'guide/http2', 'guide/ftp'],
   },
-  { text: 'Around a Session', pages: ['guide/adapters', 'guide/apis', 'guide/caching'], rest: 'guide' },
+  { text: 'Around a Session', pages: ['guide/adapters', 'guide/apis', 'guide/caching'], rest: ['guide'] },
   { text: 'Seeing and testing', pages: ['guide/diagnostics', 'guide/seeing', 'guide/testing'] },
   {
     text: 'Coming from',
     pages: ['requests', 'axios', 'got', 'fetch', 'node-fetch', 'request'].map((name) => `migrate/${name}`),
-    rest: 'migrate',
+    rest: ['migrate'],
   },
   {
     text: 'Extending',
     pages: ['extend/first-adapter', 'extend/first-auth-scheme', 'extend/your-own-package'],
-    rest: 'extend',
+    rest: ['extend'],
   },
-  { text: 'Packages', pages: ['packages/core'], rest: 'packages' },
-  { text: 'Reference', pages: ['reference/errors', 'reference/differences'], rest: 'reference', links: [apiReference] },
-  { text: 'Project', pages: ['decisions/index', 'project/contributing', 'project/security'], rest: 'project' },
+  { text: 'Packages', pages: ['packages/core'], rest: ['packages'] },
+  {
+    text: 'Reference',
+    pages: ['reference/errors', 'reference/differences'],
+    rest: ['reference', ''],
+    links: [apiReference],
+  },
+  { text: 'Project', pages: ['decisions/index', 'project/contributing', 'project/security'], rest: ['project'] },
 ])
 
 export default defineConfig({
@@ -71,7 +76,7 @@ export default defineConfig({
     ],
     sidebar: {
       '/': sidebar,
-      '/decisions/': sidebarOf([{ text: 'Decisions', pages: ['decisions/index'], rest: 'decisions' }]),
+      '/decisions/': sidebarOf([{ text: 'Decisions', pages: ['decisions/index'], rest: ['decisions'] }]),
     },
     outline: [2, 3],
     search: { provider: 'local' },

@@ -1,11 +1,11 @@
 // Which Markdown files are pages of the site, where they stand on it, and the sidebar that follows from that.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Folders of docs/, in which every Markdown file is a page. */
+/** Folders of docs/, in which, as in docs/ itself, every Markdown file is a page. */
 const folders = ['guide', 'extend', 'migrate', 'reference', 'decisions']
 
 /** Files of the root that are pages as well. */
@@ -21,7 +21,7 @@ const rootPages = {
  * @returns source to page, such as `packages/core/README.md` to `packages/core.md`.
  */
 export function findPages() {
-  const pages = { 'docs/index.md': 'index.md' }
+  const pages = Object.fromEntries(markdownFilesIn('docs').map((name) => [`docs/${name}`, name]))
   for (const folder of folders) {
     for (const name of markdownFilesIn(`docs/${folder}`)) {
       pages[`docs/${folder}/${name}`] = `${folder}/${name === 'README.md' ? 'index.md' : name}`
@@ -40,7 +40,7 @@ export function findPages() {
 /**
  * The sidebar: groups of links.
  *
- * A group names its pages in order (`pages`), or takes all of a folder that no group names (`rest`), so that a new file shows by itself.
+ * A group names its pages in order (`pages`), or takes all of some folders that no group names (`rest`; `''` is docs/ itself), so that a new file shows by itself.
  *
  * @param groups - `{ text, pages?, rest?, collapsed?, links? }`; pages and folders as they are on the site, without `.md`.
  * @throws Error if a page is named that does not exist.
@@ -52,8 +52,8 @@ export function sidebarOf(groups) {
     if (!sources.has(page))
       throw new Error(`The sidebar names ${page}, which is not there: see docs/.vitepress/config.mjs`)
   return groups
-    .map(({ text, pages = [], rest, collapsed, links = [] }) => {
-      const others = [...sources.keys()].filter((page) => rest && page.startsWith(`${rest}/`) && !named.has(page))
+    .map(({ text, pages = [], rest = [], collapsed, links = [] }) => {
+      const others = [...sources.keys()].filter((page) => rest.includes(folderOf(page)) && !named.has(page))
       const items = [...pages, ...others].map((page) => ({ text: titleOf(sources.get(page)), link: linkOf(page) }))
       return { text, collapsed, items: [...items, ...links] }
     })
@@ -69,6 +69,10 @@ export function titleOf(source) {
 /** The address of a page on the site. */
 export function linkOf(page) {
   return `/${page.replace(/\.md$/, '').replace(/(^|\/)index$/, '$1')}`
+}
+
+function folderOf(page) {
+  return page === 'index' ? null : posix.dirname(page).replace('.', '')
 }
 
 function markdownFilesIn(folder) {

@@ -35,8 +35,8 @@ export interface Fence {
 /** The documents whose code is executed: the READMEs, and the pages of docs/ that users read. */
 export function findDocuments(root: string): string[] {
   const packages = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name, 'README.md'))
-  const pages = ['guide', 'extend', 'migrate'].map((name) => join(root, 'docs', name)).flatMap(markdownFilesIn)
-  const found = [join(root, 'README.md'), join(root, 'docs', 'index.md'), ...packages, ...pages]
+  const pages = ['.', 'guide', 'extend', 'migrate'].map((name) => join(root, 'docs', name)).flatMap(markdownFilesIn)
+  const found = [join(root, 'README.md'), ...packages, ...pages]
   return found.filter((file) => existsSync(file)).map((file) => relative(root, file))
 }
 
