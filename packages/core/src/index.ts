@@ -96,6 +96,7 @@ export { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
 export type { Address, SocketOptions } from './transport/connector.ts'
 export { openSocket, type SocketNeeds } from './transport/open-socket.ts'
 export { type Cert, tlsIdentity, type TlsSettings, tlsSettings, type Verify } from './transport/tls.ts'
+export { tlsOptions } from './transport/tls-options.ts'
 export {
   type Connection,
   type Proxy,
