@@ -1,25 +1,57 @@
-// `pnpm docs`: writes docs/reference/errors.md and the API reference to docs/reference/api, then checks every relative link in the documentation.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+// `pnpm docs`: writes docs/reference/errors.md, the list of decisions and the API reference, checks every relative link in the documentation, and builds the
+// site from it, all offline. `pnpm docs --serve` then shows it.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { install, root, run, runMain, workspaceFolders } from './install.mjs'
+import { anchorOf } from './anchors.mjs'
+import { install, root, run, runMain, ScriptError, workspaceFolders } from './install.mjs'
+import { buildSite, serveSite } from './site.mjs'
 
 const generated = join(root, 'docs', 'reference', 'api')
 
 async function main() {
   install()
   const { writeErrorCodes } = await import('./error-codes.mjs')
+  listDecisions()
   const faults = writeErrorCodes()
   for (const fault of faults) console.log(`FAILED ${fault}`)
-  if (faults.length > 0) return 1
-  console.log('Writing docs/reference/api…')
-  if (run('typedoc', ['--treatWarningsAsErrors']) !== 0) return 1
+  if (faults.length > 0 || !writeReference()) return 1
   const files = documents()
   const broken = files.flatMap(findBrokenLinks)
   for (const { file, line, target, why } of broken) console.log(`FAILED ${file}:${line} links to ${target}: ${why}`)
-  const unlisted = findUnlistedDecisions()
-  for (const name of unlisted) console.log(`FAILED docs/decisions/README.md does not list ${name}`)
   console.log(`${files.length} documents, ${broken.length} broken links`)
-  return broken.length + unlisted.length > 0 ? 1 : 0
+  if (broken.length > 0 || buildSite() !== 0) return 1
+  if (process.argv.includes('--serve')) console.log(`Serving ${(await serveSite()).url} until Ctrl+C`)
+  return 0
+}
+
+/** Writes docs/reference/api, unless the sources are those it was written from: TypeDoc takes half a minute. */
+function writeReference() {
+  const stamp = join(root, '.cache', 'api-reference.sha256')
+  const fingerprint = fingerprintOfSources()
+  const isCurrent = existsSync(join(generated, 'index.html')) && existsSync(stamp)
+  if (isCurrent && readFileSync(stamp, 'utf8') === fingerprint) return true
+  console.log('Writing docs/reference/api…')
+  if (run('typedoc', ['--treatWarningsAsErrors']) !== 0) return false
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, fingerprint)
+  return true
+}
+
+function fingerprintOfSources() {
+  const hash = createHash('sha256')
+  const folders = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`)
+  const sources = folders
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name}`))
+    .filter((name) => name.endsWith('.ts'))
+  for (const name of ['package.json', 'typedoc.json', 'tsconfig.base.json', ...sources.toSorted()]) {
+    hash
+      .update(`${name}\0`)
+      .update(readFileSync(join(root, name)))
+      .update('\0')
+  }
+  return hash.digest('hex')
 }
 
 /** Every Markdown file a reader starts from: docs/, the root's and each package's. */
@@ -35,10 +67,19 @@ function documents() {
   ]
 }
 
-function findUnlistedDecisions() {
+/** Writes the list in docs/decisions/README.md from the headings of the decisions. */
+function listDecisions() {
   const folder = join(root, 'docs', 'decisions')
-  const index = readFileSync(join(folder, 'README.md'), 'utf8')
-  return readdirSync(folder).filter((name) => /^\d{4}-/.test(name) && !index.includes(`](${name})`))
+  const index = join(folder, 'README.md')
+  const names = readdirSync(folder).filter((name) => /^\d{4}-.*\.md$/.test(name))
+  const list = names.toSorted().map((name) => {
+    const [, number, title] = /^# (\d+)\. (.+)$/m.exec(readFileSync(join(folder, name), 'utf8')) ?? []
+    if (title === undefined)
+      throw new ScriptError(`docs/decisions/${name} has no heading such as "# ${Number(name.slice(0, 4))}. Title"`)
+    return `- [${number}](${name}): ${title}\n`
+  })
+  const written = readFileSync(index, 'utf8')
+  writeFileSync(index, written.slice(0, written.indexOf('\n- [') + 1) + list.join(''))
 }
 
 function findBrokenLinks(file) {
@@ -72,11 +113,7 @@ function anchorsOf(file) {
   const anchors = new Set()
   if (!statSync(file).isFile()) return anchors
   for (const [, heading] of readFileSync(file, 'utf8').matchAll(/^#{1,6}\s+(.+)$/gm)) {
-    const plain = heading
-      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-      .trim()
-      .toLowerCase()
-    const anchor = plain.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
+    const anchor = anchorOf(heading)
     let unique = anchor
     for (let n = 1; anchors.has(unique); n += 1) unique = `${anchor}-${n}`
     anchors.add(unique)

@@ -9,7 +9,7 @@ import ts from 'typescript'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const page = join(root, 'docs', 'reference', 'errors.md')
-const CODE = /^ERR_[A-Z0-9_]+$/
+const CODE = /^ERR_[A-Z0-9_]*[A-Z0-9]$/
 /** Node's own, which the sources compare with. */
 const FOREIGN = /^ERR_(?:BUFFER_TOO_LARGE$|HTTP2_|OSSL_)/
 

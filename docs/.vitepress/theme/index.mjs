@@ -1,0 +1,5 @@
+// The default theme in the reader's own fonts.
+import DefaultTheme from 'vitepress/theme-without-fonts'
+import './site.css'
+
+export default DefaultTheme
