@@ -3,8 +3,9 @@
 //   pnpm bench ftp [--mebibytes 1024] [--rounds 5] [--tls]
 //
 // Needs root, vsftpd and curl (lab/debian-packages.txt). Every transfer has a process of its own, and is its second request: nobody's time has the sign-in
-// in it, everybody's has the commands of the transfer. Rounds are interleaved and nothing that was written is there when the next begins. The ratio
-// is the median of each round's ratio to curl; processor time is user and system time together. `--tls` secures commands and data (AUTH TLS).
+// in it, everybody's has the commands of the transfer. Rounds are interleaved, nothing that was written is there when the next begins, and each
+// round begins with another client: the first after a pause finds the disk idle. The ratio is the median of each round's ratio to curl; processor time
+// is user and system time together. `--tls` secures commands and data (AUTH TLS).
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { chownSync, createReadStream, rmSync, writeFileSync } from 'node:fs'
@@ -98,7 +99,8 @@ async function compare(kind, place) {
   const names = ['curl', ...clientsOf[kind]]
   const runs = Object.fromEntries(names.map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const name of names) {
+    const first = round % names.length
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       for (const path of [place.uploaded, place.target]) rmSync(path, { force: true })
       runs[name].push(await (name === 'curl' ? withCurl(kind, place) : withNode(name, kind, place)))
     }

@@ -43,6 +43,8 @@ export async function upload(
     socket.end()
     await withinWrite(exchange, breaker.wait(finished(socket, { readable: false })))
     const reply = await exchange.completion(transfer)
+    // Where its end was told by TLS alone, it is open still.
+    transfer.data.destroy()
     if (isRefused(reply)) throw new Refusal(verb, reply)
     return reply
   } catch (error) {

@@ -10,6 +10,7 @@ const secrets = [password, Buffer.from(password, 'utf16le').toString('base64')]
 authSuite({
   name: 'NTLMAuth',
   create: () => new NTLMAuth({ username: 'TESTDOM\\jörg', password }),
+  createWith: (username, other) => new NTLMAuth({ username, password: other }),
   capabilities,
   runner,
   target: ntlmAuthTarget('jörg', password, { userDomain: 'TESTDOM' }),
@@ -19,6 +20,7 @@ authSuite({
 authSuite({
   name: 'NTLMAuth under Negotiate',
   create: () => new NTLMAuth({ username: 'jörg@example.com', password }),
+  createWith: (username, other) => new NTLMAuth({ username, password: other }),
   capabilities,
   runner,
   target: ntlmAuthTarget('jörg@example.com', password, { scheme: 'Negotiate' }),

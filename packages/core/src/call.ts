@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import { announceEnd, announceError, announceStart } from './diagnostics.ts'
 import type { Exchange, ExchangeOptions } from './exchange/exchange.ts'
 import type { InFlight } from './in-flight.ts'
@@ -11,6 +12,8 @@ export interface CallBounds {
   readonly totalMs: number | null
   readonly signal: AbortSignal | undefined
   readonly isStreamed: boolean
+  /** What `totalMs` is measured by. */
+  readonly clock: Clock
 }
 
 /**
@@ -35,7 +38,7 @@ export class Call implements EndListener {
   /** @throws ConnectionError ERR_CLOSED while the Session is closing; the signal's reason if it has aborted. */
   constructor(
     inFlight: InFlight,
-    { totalMs, signal, isStreamed }: CallBounds,
+    { totalMs, signal, isStreamed, clock }: CallBounds,
     resolve: (response: Response) => void,
     reject: (error: unknown) => void,
   ) {
@@ -44,7 +47,7 @@ export class Call implements EndListener {
     this.#resolve = resolve
     this.#reject = reject
     signal?.throwIfAborted?.()
-    this.#deadline = totalMs === null && signal === undefined ? null : new Deadline(totalMs, signal)
+    this.#deadline = totalMs === null && signal === undefined ? null : new Deadline(totalMs, signal, clock)
     this.#onAbort = this.#deadline === null ? null : (): void => this.onEnd()
     this.lifetime = inFlight.begin(isStreamed)
   }

@@ -1,3 +1,4 @@
+import { systemClock } from './clock.ts'
 import { ConnectionError } from './errors.ts'
 import { delay, Lifetime } from './timeout.ts'
 
@@ -41,7 +42,7 @@ export class InFlight {
     if (this.#buffered === 0 || graceMs <= 0) return
     const nothingRuns = new AbortController()
     this.#whenSettled.push(() => nothingRuns.abort())
-    await delay(graceMs, { signal: nothingRuns.signal }).catch(() => {})
+    await delay(graceMs, { signal: nothingRuns.signal, clock: systemClock }).catch(() => {})
   }
 
   /** Ends whatever still runs with ERR_CLOSED: between two legs too, where no connection could tell. */

@@ -8,6 +8,7 @@ export { serverEndPoint } from './auth/channel-bindings.ts'
 export { DigestAuth } from './auth/digest.ts'
 export { isLoopbackHost, OriginScope, type OriginScopeOptions } from './auth/origin-scope.ts'
 export { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
+export type { Clock } from './clock.ts'
 export type { CookieFormat, SaveCookiesOptions } from './cookie-file.ts'
 export {
   CookieJar,
@@ -96,6 +97,7 @@ export { type Limits, type ResolvedLimits, resolveLimits } from './limits.ts'
 export type { Address, SocketOptions } from './transport/connector.ts'
 export { openSocket, type SocketNeeds } from './transport/open-socket.ts'
 export { type Cert, tlsIdentity, type TlsSettings, tlsSettings, type Verify } from './transport/tls.ts'
+export { tlsOptions } from './transport/tls-options.ts'
 export {
   type Connection,
   type Proxy,

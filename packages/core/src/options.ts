@@ -53,6 +53,7 @@ export const SESSION_OPTIONS: ReadonlySet<string> = new Set<keyof SessionOptions
   'sensitiveHeaders',
   'trustEnv',
   'detectEncoding',
+  'clock',
 ])
 
 /** The names that `new HTTPAdapter()` knows. */

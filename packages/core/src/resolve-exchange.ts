@@ -45,6 +45,7 @@ export function resolveExchange(
       : session.sensitiveHeaders,
     environmentAuth: readsNetrc ? netrcAuth : () => null,
     detectEncoding: session.detectEncoding,
+    clock: session.clock,
     id: nextCallId(),
     hop: 0,
     attempt: 0,

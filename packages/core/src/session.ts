@@ -1,6 +1,7 @@
 import type { AuthBase } from './auth/auth-base.ts'
 import { type AuthInit, resolveAuth } from './auth/resolve-auth.ts'
 import { Call } from './call.ts'
+import { type Clock, resolveClock } from './clock.ts'
 import { CookieJar, type CookiesInit } from './cookie-jar.ts'
 import { defaultHeaders } from './default-headers.ts'
 import { redactUrl, UsageError } from './errors.ts'
@@ -57,6 +58,7 @@ export class Session implements AsyncDisposable {
   sensitiveHeaders: string[]
   trustEnv: boolean
   detectEncoding: ((bytes: Uint8Array) => string | null) | null
+  clock: Clock
   /** This Session as a WHATWG fetch, for any SDK that takes one. */
   readonly fetch: typeof globalThis.fetch
   #headers: Headers
@@ -85,6 +87,7 @@ export class Session implements AsyncDisposable {
     this.sensitiveHeaders = [...(own.sensitiveHeaders ?? SENSITIVE_HEADERS)]
     this.trustEnv = own.trustEnv ?? true
     this.detectEncoding = own.detectEncoding ?? null
+    this.clock = resolveClock(own.clock)
     this.#headers = defaultHeaders()
     if (own.headers) this.#headers.merge(own.headers)
     this.#auth = resolveAuth(own.auth ?? null)
@@ -247,6 +250,7 @@ export class Session implements AsyncDisposable {
         totalMs: timeout === undefined ? this.#timeout.total : resolveTimeout(timeout, this.#timeout).total,
         signal: options.signal ?? undefined,
         isStreamed: options.stream ?? this.stream,
+        clock: this.clock,
       }
       const call = new Call(this.#inFlight, bounds, resolve, reject)
       try {

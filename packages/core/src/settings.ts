@@ -1,4 +1,5 @@
 import type { AuthInit } from './auth/resolve-auth.ts'
+import type { Clock } from './clock.ts'
 import type { CookiesInit } from './cookie-jar.ts'
 import type { Hooks } from './hooks.ts'
 import type { HeadersInit } from './message/headers.ts'
@@ -81,4 +82,9 @@ export interface SessionOptions {
   trustEnv?: boolean | undefined
   /** Guesses the charset of a body that names none; `null` leaves it to UTF-8, then windows-1252. */
   detectEncoding?: ((bytes: Uint8Array) => string | null) | null | undefined
+  /**
+   * What `timeout.total`, waits between retries, Retry-After dates and authentication schemes go by. Default: this machine's. For tests: the timers of
+   * adapters (connect, read, write, pool) watch real sockets and stay real.
+   */
+  clock?: Clock | undefined
 }

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import { redactUrl, TotalTimeout, UsageError } from './errors.ts'
 import type { PreparedRequest } from './message/prepared-request.ts'
 
@@ -64,9 +65,6 @@ function checked(phase: string, value: number | null): number | null {
   )
 }
 
-/** The longest time that one timer can wait. */
-const LONGEST_TIMER = 2 ** 31 - 1
-
 /** Who waits for a signal: one listener on it, however many they are. */
 interface Audience {
   readonly callbacks: Set<() => void>
@@ -99,19 +97,22 @@ function gather(signal: AbortSignal): Audience {
  */
 export class Deadline {
   readonly #controller = new AbortController()
-  #timer: NodeJS.Timeout | undefined
+  readonly #clock: Clock
+  #timer: unknown
   #letGo: (() => void) | undefined
   /** What is being sent, once that is known: for the error. */
   request: PreparedRequest | undefined
 
-  constructor(totalMs: number | null, signal: AbortSignal | undefined) {
+  /** @param totalMs - milliseconds by the clock, or `null` for no end. */
+  constructor(totalMs: number | null, signal: AbortSignal | undefined, clock: Clock) {
+    this.#clock = clock
     if (signal !== undefined && typeof signal.addEventListener !== 'function')
       throw new UsageError('signal must be an AbortSignal')
     if (signal?.aborted === true) this.#controller.abort(signal.reason)
     else if (signal !== undefined) this.#letGo = onceAborted(signal, () => this.#controller.abort(signal.reason))
     if (totalMs !== null) {
       const expire = (): void => this.#controller.abort(this.#totalTimeout(totalMs))
-      this.#timer = setTimeout(expire, Math.min(totalMs, LONGEST_TIMER))
+      this.#timer = clock.setTimeout(expire, totalMs)
     }
   }
 
@@ -128,7 +129,7 @@ export class Deadline {
 
   /** Stops the timer and lets go of the caller's signal. */
   dispose(): void {
-    clearTimeout(this.#timer)
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
     this.#letGo?.()
   }
 }
@@ -216,15 +217,16 @@ export function untilInterrupted<T>(
   })
 }
 
-/** Waits, unless it is interrupted. */
-export async function delay(ms: number, interrupts: Interrupts): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
+/** Waits by the clock, unless it is interrupted. */
+export async function delay(ms: number, interrupts: Interrupts & { readonly clock: Clock }): Promise<void> {
+  const { clock } = interrupts
+  let timer: unknown
   const elapsed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER))
+    timer = clock.setTimeout(resolve, ms)
   })
   try {
     await untilInterrupted(elapsed, interrupts)
   } finally {
-    clearTimeout(timer)
+    clock.clearTimeout(timer)
   }
 }

@@ -69,6 +69,7 @@ test('exports exactly the public names', () => {
     'resolveLimits',
     'serverEndPoint',
     'tlsIdentity',
+    'tlsOptions',
     'tlsSettings',
   ])
 })

@@ -23,6 +23,7 @@ export type { CertificatePair, ServerCertificateKind, TestCertificates } from '.
 export { testCertificates } from './certificates.ts'
 export type { DigestAlgorithm, DigestOptions, DigestRequest, DigestVerdict } from './digest-verifier.ts'
 export { DigestVerifier } from './digest-verifier.ts'
+export { FakeClock } from './fake-clock.ts'
 export type { NtlmDefect } from './ntlm/ntlm-challenge.ts'
 export type { NtlmIdentity, NtlmOptions, NtlmRefusal, NtlmRequest, NtlmVerdict } from './ntlm/ntlm-verifier.ts'
 export { NtlmVerifier } from './ntlm/ntlm-verifier.ts'

@@ -19,12 +19,15 @@ export class PassiveChannel implements DataChannel {
   readonly #raw: Socket
   readonly #secured: Promise<Socket>
 
-  /** @param security - `null` for plain text. The handshake begins at once: some servers wait for it before they agree. */
-  constructor(raw: Socket, security: Security | null) {
+  /**
+   * @param security - `null` for plain text. The handshake begins at once: some servers wait for it before they agree.
+   * @param withholdsEnd - whether TLS alone tells where an upload ends: the socket stays open until it is destroyed.
+   */
+  constructor(raw: Socket, security: Security | null, withholdsEnd: boolean) {
     this.#raw = raw
     // A server that refuses the command drops the connection, often before it says so: that is no error of ours.
     raw.on('error', ignore)
-    this.#secured = security === null ? Promise.resolve(raw) : security.secure(raw)
+    this.#secured = security === null ? Promise.resolve(raw) : security.secure(raw, withholdsEnd)
     this.#secured.catch(ignore)
   }
 

@@ -134,7 +134,7 @@ export class FTPConnection {
    */
   async transfer(task: Task, verb: string, argument: Buffer | undefined, offset = 0): Promise<Transfer> {
     const receiver = this.#mayReceive(task) && verb === 'RETR' ? new SlabReceiver() : null
-    const data = await this.#openData(task, receiver)
+    const data = await this.#openData(task, receiver, verb === 'STOR' || verb === 'APPE')
     try {
       if (offset > 0) await this.must(task, 'REST', String(offset))
       if (task.options.signal?.aborted === true) throw task.options.signal.reason
@@ -183,11 +183,11 @@ export class FTPConnection {
     return security === null && settings.mode === 'passive' && options.proxy === null
   }
 
-  async #openData(task: Task, receiver: SlabReceiver | null): Promise<DataChannel> {
-    const { security, settings } = this.#parts
+  async #openData(task: Task, receiver: SlabReceiver | null, isUpload: boolean): Promise<DataChannel> {
+    const { security, settings, proxiedHost } = this.#parts
     if (settings.mode === 'active') return this.#openActive(task)
     const port = await this.#askPort(task)
-    return new PassiveChannel(await this.#dial(task, port, receiver), security)
+    return new PassiveChannel(await this.#dial(task, port, receiver), security, isUpload && proxiedHost !== null)
   }
 
   async #openActive(task: Task): Promise<DataChannel> {

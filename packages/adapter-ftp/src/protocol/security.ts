@@ -1,7 +1,8 @@
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { type SocketOptions, type TlsSettings } from '@entreat/core'
+import { type SocketOptions, tlsOptions, type TlsSettings } from '@entreat/core'
 import { TlsFailure } from '../failures.ts'
+import { EndlessStream } from './endless-stream.ts'
 
 /**
  * TLS for one control connection and the data connections that belong to it: one name, one trust, one session.
@@ -9,30 +10,29 @@ import { TlsFailure } from '../failures.ts'
  * Servers tell by the session that data and control connection have one owner, and many insist on it (`require_ssl_reuse` of vsftpd, ProFTPD by default).
  */
 export class Security {
-  readonly #host: string
-  readonly #settings: TlsSettings
-  readonly #options: SocketOptions
+  readonly #options: ConnectionOptions
+  readonly #verifyPeer: SocketOptions['verifyPeer']
   #session: Buffer | undefined
 
-  /** @param host - of the URL: the certificate must be for it, unless `servername` says otherwise. */
+  /**
+   * @param host - of the URL: the certificate must be for it, unless `servername` says otherwise.
+   * @throws SSLError for a client certificate that cannot be used.
+   */
   constructor(host: string, settings: TlsSettings, options: SocketOptions) {
-    this.#host = host
-    this.#settings = settings
-    this.#options = options
+    this.#options = tlsOptions(host, settings, options)
+    this.#verifyPeer = options.verifyPeer
   }
 
   /**
    * Lays TLS over a connected socket, as its client.
    *
+   * @param withholdsEnd - whether the end of what is written is told by TLS alone, and the socket stays open ({@link EndlessStream}).
    * @throws TlsFailure for a certificate that is not trusted, and for whatever else keeps TLS from coming about.
    */
-  secure(socket: Socket): Promise<TLSSocket> {
-    const name = this.#options.servername ?? this.#host
-    const options: ConnectionOptions = Object.assign(Object.create(null), this.#options.tls, this.#settings, {
-      socket,
-      host: name,
-    })
-    if (isIP(name) === 0) options.servername = name
+  secure(socket: Socket, withholdsEnd = false): Promise<TLSSocket> {
+    const options: ConnectionOptions = Object.assign(Object.create(null), this.#options)
+    // Of a TLSSocket it needs no more than a Duplex has, whatever its type says.
+    options.socket = withholdsEnd ? (new EndlessStream(socket) as unknown as Socket) : socket
     if (this.#session !== undefined) options.session = this.#session
     const secured = connectTls(options)
     // TLS 1.3 hands out sessions after the handshake, and may want each to be used once.
@@ -55,7 +55,7 @@ export class Security {
       secured.once('secureConnect', () => {
         try {
           this.#session ??= secured.getSession()
-          this.#options.verifyPeer?.(secured.getPeerCertificate(true), secured, 'origin')
+          this.#verifyPeer?.(secured.getPeerCertificate(true), secured, 'origin')
           done(undefined)
         } catch (error) {
           done(error)

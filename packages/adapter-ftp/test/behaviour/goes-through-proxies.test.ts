@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type FTPSession, ftpSession, type FTPSessionOptions } from '@entreat/adapter-ftp'
-import { DigestAuth, ProxyError, UsageError } from '@entreat/core'
+import { ConnectionError, DigestAuth, ProxyError, ReadTimeout, UsageError } from '@entreat/core'
 import {
   basicAuthTarget,
   digestAuthTarget,
@@ -131,3 +131,27 @@ test('as a gateway an HTTP proxy is asked for the URL itself, and its answer is 
   gateway.closeAllConnections()
   await new Promise((resolve) => gateway.close(resolve))
 })
+
+test.each(['tells nothing', 'breaks off'])(
+  'an upload in TLS to a server that %s ends, and leaves no connection',
+  async (what) => {
+    const received: number[] = []
+    const stalling = keep(
+      await TestFTPServer.start({
+        intercept: async ({ verb }, conversation) => {
+          if (verb !== 'STOR') return false
+          const socket = await conversation.openData()
+          if (what === 'breaks off') socket.once('data', () => conversation.destroy())
+          else for await (const piece of socket) received.push((piece as Buffer).length)
+          return true
+        },
+      }),
+    )
+    const proxy = keep(await TestProxy.start())
+    const session = open(proxy.url, { ftp: { explicitTls: true }, timeout: { read: 300 } })
+    const call = session.stor(`${stalling.url}/a.bin`, Buffer.from(seededBytes(3_000_000, 2)))
+    await expect(call).rejects.toBeInstanceOf(what === 'breaks off' ? ConnectionError : ReadTimeout)
+    if (what === 'tells nothing') expect(received.reduce((sum, length) => sum + length, 0)).toBe(3_000_000)
+    await expect.poll(() => stalling.openConnections, { timeout: 5000 }).toBe(0)
+  },
+)

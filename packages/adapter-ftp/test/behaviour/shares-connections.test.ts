@@ -37,6 +37,25 @@ test('requests in a row share one connection, and sign in once', async () => {
   expect(server.commands.filter(({ verb }) => verb === 'TYPE')).toHaveLength(1)
 })
 
+test.each(['plain text', 'TLS'])(
+  'a download in %s that is given up leaves a connection that serves again',
+  async (kind) => {
+    const server = await start()
+    server.files.write('/large.bin', seededBytes(20_000_000, 4))
+    const secure = { verify: server.ca, ftp: { explicitTls: kind === 'TLS' } }
+    const session = open({ ...secure, limits: { connections: 1 } })
+    for (let count = 1; count <= 3; count++) {
+      const response = await session.retr(`${server.url}/large.bin`)
+      for await (const piece of response) if (piece.length > 0) break
+      response.close()
+      // There may be one connection: this waits until that has been given back, or is gone.
+      expect((await session.get(`${server.url}/a.txt`)).text).toBe('content')
+      expect(server.commands.filter(({ verb }) => verb === 'NOOP')).toHaveLength(count)
+    }
+    expect(server.connectionCount).toBe(1)
+  },
+)
+
 test('another user, another trust and another server have connections of their own', async () => {
   const [server, other] = [await start(), await start()]
   const session = open()

@@ -28,6 +28,7 @@ const capabilities = {
   network: true,
   connectTimeout: true,
   readTimeout: true,
+  poolTimeout: true,
   tls: true,
   proxies: true,
 }

@@ -1,4 +1,5 @@
 import type { AuthBase } from '../auth/auth-base.ts'
+import type { Clock } from '../clock.ts'
 import type { CookieJar } from '../cookie-jar.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
@@ -25,6 +26,8 @@ export interface ExchangeOptions extends TransportOptions {
   readonly detectEncoding: ((bytes: Uint8Array) => string | null) | null
   /** Whether the jar neither gives nor takes. */
   readonly omitsCookies: boolean
+  /** What waits between retries, Retry-After and schemes go by. */
+  readonly clock: Clock
   /** Ends when the Session closes. */
   readonly lifetime: Lifetime
   /** Which call this is, for diagnostics. */

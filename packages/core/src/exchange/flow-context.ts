@@ -71,7 +71,7 @@ export class FlowContext implements AuthContext {
   }
 
   now(): number {
-    return Date.now()
+    return this.parts.options.clock.now()
   }
 
   send(request: PreparedRequest, wanted: OutOfBandOptions = {}): Promise<Response> {
@@ -89,7 +89,7 @@ async function sendOutOfBand(
   wanted: OutOfBandOptions,
 ): Promise<Response> {
   const timeout = wanted.timeout ?? resolveTimeout({ total: OUT_OF_BAND_MS })
-  const deadline = new Deadline(timeout.total ?? OUT_OF_BAND_MS, wanted.signal)
+  const deadline = new Deadline(timeout.total ?? OUT_OF_BAND_MS, wanted.signal, options.clock)
   deadline.request = request
   const fresh = { stream: false, connection: undefined, proxyFlow: undefined, proxy: null }
   const readsCaBundle = options.readsCaBundle && wanted.verify === undefined

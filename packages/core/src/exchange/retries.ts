@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { announceRetry } from '../diagnostics.ts'
 import {
   ConnectionError,
@@ -41,7 +42,7 @@ async function withRetries(
     if (reason === null) return settle(outcome)
     if (retry.isExhausted(made, reason)) return exhausted(retry, request, outcome)
     made[reason]++
-    const delayMs = waitBefore(retry, attempt + 1, outcome.response)
+    const delayMs = waitBefore(retry, attempt + 1, outcome.response, options.clock)
     if (delayMs === null) return settle(outcome)
     if (!(await isWanted(request, outcome, attempt + 1, delayMs))) return settle(outcome)
     announceRetry(options.id, request, { attempt: attempt + 1, delayMs, ...outcome })
@@ -109,9 +110,9 @@ function retryReason(retry: Retry, request: PreparedRequest, { response, error }
 }
 
 /** Milliseconds to wait, or `null` if the server asks for longer than we are willing. */
-function waitBefore(retry: Retry, attempt: number, response: Response | undefined): number | null {
+function waitBefore(retry: Retry, attempt: number, response: Response | undefined, clock: Clock): number | null {
   const header = retry.respectRetryAfter ? response?.headers.get('retry-after') : null
-  const asked = header ? parseRetryAfter(header, Date.now()) : null
+  const asked = header ? parseRetryAfter(header, clock.now()) : null
   if (asked === null) return retry.backoff(attempt)
   return asked > retry.maxRetryAfterMs ? null : asked
 }

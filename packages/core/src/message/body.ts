@@ -194,6 +194,7 @@ class BodyIterator implements AsyncIterableIterator<Uint8Array> {
   async #open(): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
     const stream = streamOf(await this.#openStream())
     this.#stream = stream
+    if (stream instanceof ReadableStream) return readerOf(stream)
     if (Symbol.asyncIterator in stream) return stream[Symbol.asyncIterator]()
     return (stream as Iterable<unknown>)[Symbol.iterator]()
   }
@@ -203,6 +204,23 @@ class BodyIterator implements AsyncIterableIterator<Uint8Array> {
     if (this.#stream instanceof Readable) this.#stream.destroy()
     else await this.#iterator?.return?.()
     return { done: true, value: undefined }
+  }
+}
+
+/** Reads a web stream. Its own iterator would wait for the piece that is being read before it cancels. */
+function readerOf(stream: ReadableStream<unknown>): AsyncIterator<unknown> {
+  const reader = stream.getReader()
+  return {
+    async next() {
+      const step = await reader.read()
+      if (step.done) reader.releaseLock()
+      return step.done ? { done: true, value: undefined } : step
+    },
+    async return() {
+      // A stream that has failed or ended has nothing to let go of.
+      await reader.cancel().catch(() => {})
+      return { done: true, value: undefined }
+    },
   }
 }
 

@@ -1,10 +1,9 @@
-import { connect as connectTcp, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { connect as connectTcp, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Opening } from '../message/timings.ts'
 import { ownOptions } from '../options.ts'
-import { secureContextFor } from './secure-context.ts'
-import { checkServerName } from './server-name.ts'
 import type { TlsSettings } from './tls.ts'
+import { tlsOptions } from './tls-options.ts'
 
 /** How an adapter opens sockets, whatever the request: these hold for direct and tunnelled connections alike. */
 export interface SocketOptions {
@@ -90,31 +89,13 @@ export function openTls(
   options: TlsOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const { servername: givenName, checkServerIdentity = checkServerName, ...given } = ownOptions(options.tls ?? {})
-  const ownName = options.servername ?? (options.peer === 'proxy' ? undefined : givenName)
-  const name = withoutFinalDot(ownName ?? host)
-  const tls: ConnectionOptions = {
-    ...given,
-    checkServerIdentity,
-    rejectUnauthorized: settings.rejectUnauthorized,
-    secureContext: secureContextFor(settings, options.tls),
-    ALPNProtocols: options.protocols ?? ['http/1.1'],
-    socket,
-    host: name,
-    // RFC 6066 section 3: no address. Empty and not left out, for Node looks beyond own properties.
-    servername: isIP(name) === 0 ? name : '',
-  }
-  // The same: `undefined`, which the types do not foresee.
-  Object.assign(tls, { session: undefined })
-  const secured = connectTls(ownOptions(tls))
+  const tls = tlsOptions(host, settings, options)
+  tls.ALPNProtocols = options.protocols ?? ['http/1.1']
+  tls.socket = socket
+  const secured = connectTls(tls)
   return settled(secured, 'secureConnect', signal, () =>
     options.verifyPeer?.(secured.getPeerCertificate(true), secured, options.peer ?? 'origin'),
   )
-}
-
-/** RFC 6066 section 3: the name in SNI has no dot at its end, whatever the URL says. */
-function withoutFinalDot(name: string): string {
-  return name.endsWith('.') ? name.slice(0, -1) : name
 }
 
 /** Waits until a socket is ready; destroys it if it fails, is cancelled, or `check` throws. */

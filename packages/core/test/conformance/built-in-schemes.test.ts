@@ -10,6 +10,7 @@ const encoded = Buffer.from(`${user}:${password}`).toString('base64')
 authSuite({
   name: 'BasicAuth',
   create: () => new BasicAuth(user, password),
+  createWith: (...own) => new BasicAuth(...own),
   capabilities: { proxy: true },
   runner,
   target: basicAuthTarget(user, password),
@@ -19,6 +20,7 @@ authSuite({
 authSuite({
   name: 'a user and a password as auth',
   create: () => [user, password],
+  createWith: (...own) => own,
   capabilities: { proxy: true },
   runner,
   target: basicAuthTarget(user, password),
@@ -47,6 +49,7 @@ for (const algorithm of ['MD5', 'MD5-sess', 'SHA-256', 'SHA-512-256'] as const) 
   authSuite({
     name: `DigestAuth ${algorithm}`,
     create: () => new DigestAuth(user, password),
+    createWith: (...own) => new DigestAuth(...own),
     capabilities: { challenge: true, proxy: true },
     runner,
     target: digestAuthTarget(user, password, algorithm),

@@ -123,6 +123,7 @@ export function takesSessionOptions(): void {
     hooks: {},
     trustEnv: false,
     detectEncoding: () => null,
+    clock: { now: () => 0, setTimeout: (callback, ms) => setTimeout(callback, ms), clearTimeout: () => {} },
   }
   const session = new Session(options)
   same<typeof session.auth, AuthBase | null>()

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
+import { finished } from 'node:stream'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import type { CertificatePair } from '../certificates.ts'
 import { type FTPFiles, ftpTime, listLine, mlsdLine, parentOf } from './ftp-files.ts'
@@ -255,11 +256,12 @@ export class FTPConversation {
   async #send(bytes: Buffer): Promise<void> {
     const socket = await this.openData()
     socket.resume()
-    const gone = new Promise<boolean>((resolve) => void socket.once('close', () => resolve(false)))
+    // However it ends, and also if it has: a client may give a download up by a reset, and go on with its next command.
+    const gone = new Promise<void>((resolve) => void finished(socket, () => resolve()))
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       const isTaken = socket.write(bytes.subarray(at, at + PIECE_BYTES))
-      if (!isTaken && !(await Promise.race([once(socket, 'drain').then(() => true), gone])))
-        return this.reply('426 The data connection was closed')
+      if (!isTaken) await Promise.race([new Promise((resolve) => void socket.once('drain', resolve)), gone])
+      if (socket.destroyed) return this.reply('426 The data connection was closed')
     }
     socket.end()
     await gone

@@ -14,9 +14,17 @@ const ODD_CHALLENGE = '/odd-challenge'
 /** What a bench is made of. */
 interface AuthWorld {
   readonly create: () => AuthInit | Promise<AuthInit>
+  readonly createWith: ((username: string, password: string) => AuthInit | Promise<AuthInit>) | undefined
   readonly target: AuthTarget
   readonly secrets: readonly string[]
   readonly isBound: boolean
+}
+
+/** What answers in a bench. */
+interface AuthServers {
+  readonly server: TestServer
+  readonly stranger: TestServer
+  readonly oddChallenges: string[]
 }
 
 /** One scheme, a server that asks for it and another that does not, for one test. */
@@ -31,14 +39,20 @@ export class AuthBench implements AsyncDisposable {
   readonly server: TestServer
   /** Another origin, which must not see any. */
   readonly stranger: TestServer
+  /** By their places in the query of what asks for them. */
+  readonly #oddChallenges: string[]
+  readonly #createWith: AuthWorld['createWith']
+  #sharedSession: Session | null = null
   readonly #opened: { close(): Promise<void> }[] = []
 
-  private constructor(scheme: AuthBase, world: AuthWorld, server: TestServer, stranger: TestServer) {
+  private constructor(scheme: AuthBase, world: AuthWorld, { server, stranger, oddChallenges }: AuthServers) {
     this.scheme = scheme
     this.target = world.target
     this.secrets = world.secrets
     this.isBound = world.isBound
+    this.#createWith = world.createWith
     this.server = server
+    this.#oddChallenges = oddChallenges
     this.stranger = stranger
     this.#opened.push(server, stranger)
   }
@@ -48,14 +62,27 @@ export class AuthBench implements AsyncDisposable {
     const { auth } = new Session({ auth: await world.create() })
     assert.ok(auth !== null, 'create() gave no scheme')
     const own = world.target.handler?.()
+    const oddChallenges: string[] = []
     const handler: CustomHandler = (request, response) =>
-      challengeOddly(request, response) || (own?.(request, response) ?? false)
+      challengeOddly(oddChallenges, request, response) || (own?.(request, response) ?? false)
     const server = await TestServer.start({ handler })
-    return new AuthBench(auth, world, server, await TestServer.start({ tls: false }))
+    const stranger = await TestServer.start({ tls: false })
+    return new AuthBench(auth, world, { server, stranger, oddChallenges })
   }
 
   get subject(): string {
     return this.scheme.constructor.name
+  }
+
+  /** One Session for the whole test, with no scheme of its own. */
+  get sharedSession(): Session {
+    return (this.#sharedSession ??= this.session())
+  }
+
+  /** The scheme with other credentials. */
+  createWith(username: string, password: string): AuthInit | Promise<AuthInit> {
+    assert.ok(this.#createWith !== undefined, 'the suite has no createWith()')
+    return this.#createWith(username, password)
   }
 
   /** Where credentials are asked for. */
@@ -75,7 +102,7 @@ export class AuthBench implements AsyncDisposable {
 
   /** A path that answers 401 with this as its challenge. */
   oddChallenge(value: string): string {
-    return `${this.server.url}${ODD_CHALLENGE}?${encodeURIComponent(value)}`
+    return `${this.server.url}${ODD_CHALLENGE}?${this.#oddChallenges.push(value) - 1}`
   }
 
   /** A Session that reads no environment and trusts the test authority; closed after the test. */
@@ -122,11 +149,11 @@ export class AuthBench implements AsyncDisposable {
 }
 
 /** Lines of WWW-Authenticate, separated by line feeds. */
-function challengeOddly(request: IncomingMessage, response: ServerResponse): boolean {
-  const [path, value = ''] = (request.url ?? '').split('?', 2)
+function challengeOddly(values: readonly string[], request: IncomingMessage, response: ServerResponse): boolean {
+  const [path, place] = (request.url ?? '').split('?', 2)
   if (path !== ODD_CHALLENGE) return false
   request.resume()
-  response.setHeader('WWW-Authenticate', decodeURIComponent(value).split('\n'))
+  response.setHeader('WWW-Authenticate', (values[Number(place)] ?? '').split('\n'))
   response.writeHead(401).end('{}')
   return true
 }

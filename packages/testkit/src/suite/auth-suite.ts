@@ -2,6 +2,7 @@ import type { AuthInit } from '@entreat/core'
 import { AuthBench } from './auth-bench.ts'
 import { bindingCases } from './auth-rules/binding.ts'
 import { bodyCases } from './auth-rules/bodies.ts'
+import { credentialCases } from './auth-rules/credentials.ts'
 import { flowCases } from './auth-rules/flow.ts'
 import { memberCases } from './auth-rules/members.ts'
 import { proxyCases } from './auth-rules/proxies.ts'
@@ -17,6 +18,11 @@ export interface AuthSuiteOptions {
   readonly name: string
   /** Makes a scheme with credentials that `target` accepts: an AuthBase, or what a Session takes as `auth`. Called once a test. */
   readonly create: () => AuthInit | Promise<AuthInit>
+  /**
+   * Makes the same scheme with another user name and password, whatever they hold; it may refuse them with a UsageError. `target` accepts none of them. Leave it
+   * out for a scheme that has neither: then the rules about other credentials do not apply.
+   */
+  readonly createWith?: (username: string, password: string) => AuthInit | Promise<AuthInit>
   /** What the scheme does. Default: it signs, once. */
   readonly capabilities?: AuthCapabilities
   readonly runner: SuiteRunner
@@ -34,14 +40,15 @@ export interface AuthSuiteOptions {
  * Servers and proxies are started for each test and closed after it. A failure names the scheme's class and the rule: "TokenAuth breaks rule 4.1.4: …".
  */
 export function authSuite(options: AuthSuiteOptions): void {
-  const { name, create, capabilities = {}, runner, target, secrets, patienceMs } = options
+  const { name, create, createWith, capabilities = {}, runner, target, secrets, patienceMs } = options
+  const isBound = capabilities.connectionBound === true
   runCases({
     patienceMs,
     runner,
     title: name,
     kind: 'scheme',
-    capabilities: { ...capabilities },
-    open: () => AuthBench.open({ create, target, secrets, isBound: capabilities.connectionBound === true }),
+    capabilities: { ...capabilities, createWith: createWith !== undefined },
+    open: () => AuthBench.open({ create, createWith, target, secrets, isBound }),
     cases: [
       ...memberCases(),
       ...scopeCases(),
@@ -49,6 +56,7 @@ export function authSuite(options: AuthSuiteOptions): void {
       ...bodyCases(),
       ...sharingCases(),
       ...bindingCases(),
+      ...credentialCases(),
       ...proxyCases(),
       ...secretCases(),
     ],

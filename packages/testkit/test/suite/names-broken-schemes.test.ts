@@ -5,7 +5,7 @@ import * as broken from './fixtures/broken-schemes.ts'
 import { RecordingRunner } from './recording-runner.ts'
 
 interface Broken {
-  readonly scheme: new () => AuthBase
+  readonly scheme: new (username?: string, password?: string) => AuthBase
   /** Which rules it breaks: the first is the one that it is for, others fall with it. */
   readonly rules: readonly string[]
   /** Of the test that finds it. */
@@ -115,6 +115,22 @@ const every: readonly Broken[] = [
     target: boundTarget,
   },
   {
+    scheme: broken.SharesConnections,
+    rules: ['4.1.5'],
+    sentence: 'a request with another credential',
+    message: 'a request with another credential travelled on its connection',
+    can: binds,
+    target: boundTarget,
+  },
+  {
+    scheme: broken.ChokesOnNames,
+    rules: ['T1'],
+    sentence: 'no byte of a user name',
+    message: 'it raised TypeError: what a name',
+    can: {},
+    target: { path: '/bearer' },
+  },
+  {
     scheme: broken.DoesNotBind,
     rules: ['4.1', '4.1.4', '4.1.3', '4.1.5'],
     sentence: 'reserves a connection only if',
@@ -142,14 +158,15 @@ const every: readonly Broken[] = [
 ]
 
 function suiteOf(
-  scheme: new () => AuthBase,
+  scheme: new (username?: string, password?: string) => AuthBase,
   can: AuthCapabilities = waits,
   target: AuthTarget = tokenTarget,
 ): RecordingRunner {
   const runner = new RecordingRunner()
   const secrets = [secret, secret.replace(' ', '-')]
   const create = (): AuthBase => new scheme()
-  authSuite({ name: scheme.name, create, capabilities: can, runner, target, secrets, patienceMs: 4000 })
+  const createWith = (username: string, password: string): AuthBase => new scheme(username, password)
+  authSuite({ name: scheme.name, create, createWith, capabilities: can, runner, target, secrets, patienceMs: 4000 })
   return runner
 }
 

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import CachePolicy from 'http-cache-semantics'
 import { type Headers, type PreparedRequest, type Response, type TransportOptions } from '@entreat/core'
+import { canonicalCacheControl } from './cache-control.ts'
 
 /** What is kept of credentials: what tells them apart in this process, and nothing to guess them from in another. */
 const KEY = randomBytes(32)
@@ -44,6 +45,7 @@ function plain(headers: Headers, hidesCredentials: boolean): CachePolicy.Headers
     if (key === 'set-cookie') continue
     values[key] = hidesCredentials && CREDENTIALS.has(key) ? fingerprint(value) : value
   }
+  if (values['cache-control'] !== undefined) values['cache-control'] = canonicalCacheControl(values['cache-control'])
   return { ...values }
 }
 

@@ -213,6 +213,7 @@ const runner = { describe, test }
 authSuite({
   name: 'GuessAuth of a server that wants Basic',
   create: () => new GuessAuth('ahab', 'ivory-s3cret'),
+  createWith: (...own) => new GuessAuth(...own),
   capabilities: { challenge: true, proxy: true },
   runner,
   target: basicAuthTarget('ahab', 'ivory-s3cret'),
@@ -221,6 +222,7 @@ authSuite({
 authSuite({
   name: 'GuessAuth of a server that wants Digest',
   create: () => new GuessAuth('ahab', 'ivory-s3cret'),
+  createWith: (...own) => new GuessAuth(...own),
   capabilities: { challenge: true, proxy: true },
   runner,
   target: digestAuthTarget('ahab', 'ivory-s3cret', 'SHA-256'),
@@ -229,6 +231,7 @@ authSuite({
 authSuite({
   name: 'GuessProxyAuth',
   create: () => new GuessProxyAuth('ahab', 'ivory-s3cret', 'ahab', 'ivory-s3cret'),
+  createWith: (...own) => new GuessProxyAuth(...own, ...own),
   capabilities: { challenge: true, proxy: true },
   runner,
   target: digestAuthTarget('ahab', 'ivory-s3cret'),

@@ -92,7 +92,7 @@ describe('freshness', () => {
     expect((await get(session)).text).toBe('body 2')
   })
 
-  test('a shared cache keeps nothing private, and nothing that was got with credentials, unless it is public', async () => {
+  test('T14 a shared cache keeps nothing private, and nothing that was got with credentials, unless it is public', async () => {
     answers({ 'Cache-Control': 'private, max-age=60' })
     const session = cached({ isShared: true })
     await get(session)
@@ -196,7 +196,7 @@ describe('revalidation', () => {
   })
 })
 
-describe('selection', () => {
+describe('T14 selection', () => {
   test('Vary keeps variants apart, and * fits nothing', async () => {
     answers({ 'Cache-Control': 'max-age=60', Vary: 'Accept-Language, X-Flag' })
     const session = cached()

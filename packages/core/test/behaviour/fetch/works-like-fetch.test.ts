@@ -227,3 +227,39 @@ test('rejects rather than throws where it is called wrongly', async () => {
   expect(await failureOf(session.fetch(undefined as never))).toBeInstanceOf(TypeError)
   expect(await failureOf(session.fetch(`${site().url}/get`, { method: 'A B' }))).toBeInstanceOf(TypeError)
 })
+
+test('lets go of a stream that it sends when its signal aborts', async () => {
+  await using session = new Session()
+  const controller = new AbortController()
+  let isCancelled = false
+  const body = new ReadableStream({
+    pull: (to) => to.enqueue(Buffer.alloc(1000)),
+    cancel: () => void (isCancelled = true),
+  })
+  const url = site().on('/swallow', (request) => {
+    request.resume()
+    controller.abort('enough')
+  })
+  const init = { method: 'POST', body, duplex: 'half', signal: controller.signal } as const
+  expect(await failureOf(session.fetch(url, init))).toBe('enough')
+  await until(() => isCancelled)
+})
+
+test.each(['init', 'Request'])(
+  'lets go of a stream of an %s that keeps it waiting when its signal aborts',
+  async (where) => {
+    await using session = new Session()
+    const controller = new AbortController()
+    let isCancelled = false
+    const body = new ReadableStream({
+      start: (to) => to.enqueue(Buffer.from('head')),
+      pull: () => new Promise(() => {}),
+      cancel: () => void (isCancelled = true),
+    })
+    const url = site().on('/waits', () => controller.abort('enough'))
+    const init = { method: 'POST', body, duplex: 'half', signal: controller.signal } as const
+    const sending = where === 'init' ? session.fetch(url, init) : session.fetch(new Request(url, init))
+    expect(await failureOf(sending)).toBe('enough')
+    await until(() => isCancelled)
+  },
+)

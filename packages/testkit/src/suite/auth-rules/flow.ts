@@ -147,7 +147,7 @@ async function longChallenges(bench: AuthBench): Promise<void> {
   const session = bench.session({ auth: bench.scheme })
   for (const scheme of SCHEMES) {
     for (const unit of ['A', ',', '"', 'a="b", ', 'a=b ', '\\"', '=']) {
-      // The URL carries the challenge: more would be past what servers take.
+      // Longer ones would tell no more: what is quadratic takes seconds by now.
       const line = `${scheme} ${unit.repeat(50_000 / unit.length)}`
       const outcome = await within(
         session.get(bench.oddChallenge(line)).catch((error: unknown) => error),
