@@ -30,7 +30,9 @@ export function requestListener(state: ListenerState): RequestListener {
     request.on('error', () => {})
     response.on('error', () => {})
     const context = { request, response, record, connection, connections: state.connections }
-    answer(state.handler, routes, context).catch((error: unknown) => fail(response, error))
+    answer(state.handler, routes, context)
+      .catch((error: unknown) => fail(response, error))
+      .catch(() => response.destroy())
   }
 }
 
@@ -93,9 +95,12 @@ function refuseMethod(request: IncomingMessage, response: ServerResponse, allowe
 function fail(response: ServerResponse, error: unknown): void {
   if (response.destroyed || response.writableEnded) return
   if (response.headersSent) {
-    response.destroy()
+    // Over HTTP/2 the reset has a code, and the one without a reason says that all is well.
+    response.destroy('stream' in response ? new Error('the handler failed', { cause: error }) : undefined)
     return
   }
+  // What the handler has set is for another body, and may be what cannot be sent: HTTP/2 has headers that Node refuses only when they go out.
+  for (const name of response.getHeaderNames()) response.removeHeader(name)
   const statusCode = error instanceof RouteError ? error.statusCode : 500
   sendJson(response, { error: error instanceof Error ? error.message : String(error) }, statusCode)
 }

@@ -134,7 +134,13 @@ function secureServer(
   if (options.http2 !== true) return createTlsServer(tlsOptions(options), listener)
   // What handlers get over HTTP/2 is Node's compatibility API: the same members, except those of the connection.
   const server = createHttp2Server(
-    { ...tlsOptions(options), allowHTTP1: true, maxSendHeaderBlockLength: 1_048_576 },
+    {
+      ...tlsOptions(options),
+      allowHTTP1: true,
+      maxSendHeaderBlockLength: 1_048_576,
+      // In MB. Past it, Node refuses every stream of the connection, and once a stream with so much to send was reset, for ever.
+      maxSessionMemory: 1024,
+    },
     listener as never,
   )
   server.on('sessionError', () => {}) // a client that leaves

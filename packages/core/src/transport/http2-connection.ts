@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect } from 'node:http2'
+import { type ClientHttp2Session, connect, constants } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { ConnectionError } from '../errors.ts'
@@ -170,6 +170,14 @@ export class Http2Connection implements Http2Link {
     this.#owner.onSlots(this)
   }
 
+  /**
+   * A server that asks for calm in place of an answer gets no new streams here. Node's servers ask so for ever once a stream was reset for which they
+   * held more than their `maxSessionMemory`, 10 MB: they never let go of it.
+   */
+  onRefusal(code: number): void {
+    if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) this.retire()
+  }
+
   /** Takes no more requests, and closes when the last has ended. */
   retire(): void {
     if (this.#isRetired) return
@@ -216,7 +224,8 @@ export class Http2Connection implements Http2Link {
 
 /** The socket is open and has TLS: the authority is a name only, and each request brings its own. */
 function openSession(socket: Socket, limits: ResolvedLimits): ClientHttp2Session {
-  const maxHeaderListSize = Math.min(2 ** 32 - 1, limits.headerBytes * 4)
+  // Node resets a stream whose head passes this without telling us, so that we count as far as what a stream may hold anyway.
+  const maxHeaderListSize = Math.min(2 ** 32 - 1, Math.max(limits.headerBytes * 4, STREAM_WINDOW_BYTES))
   return connect('https://connection.invalid', {
     createConnection: () => socket,
     // Lines are counted in bytes, as those of HTTP/1.1 are.

@@ -35,6 +35,8 @@ export interface Http2Link {
   onAnswer(): void
   /** Nothing came for an exchange: perhaps the connection is dead. */
   onStall(): void
+  /** A stream was reset before anything of its response. @param code - of the reset (RFC 9113 section 7). */
+  onRefusal(code: number): void
   /** It has no numbers left for streams. */
   retire(): void
   /** The exchange is over, and its slot is free. */
@@ -219,6 +221,7 @@ class Http2Exchange implements BodyTap, Stallable {
   }
 
   #closed(stream: ClientHttp2Stream): void {
+    if (!this.#isOver && !this.#responseStarted) this.#link.onRefusal(stream.rstCode ?? 0)
     if (!this.#isOver) this.#fail(this.#streamFailure ?? this.#link.failure ?? resetError(stream.rstCode ?? 0))
     this.#drained()
     this.#link.onStreamClosed(this.#readTimer)

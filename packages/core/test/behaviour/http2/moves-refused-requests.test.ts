@@ -1,4 +1,8 @@
+import { once } from 'node:events'
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
 import { ConnectionError, type Session } from '@entreat/core'
+import { testCertificates } from '@entreat/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { failure } from '../support/failure.ts'
 import { http2Session, times } from '../support/http2-session.ts'
@@ -9,6 +13,27 @@ beforeEach(() => {
   session = http2Session()
 })
 afterEach(() => session.close())
+
+/** An HTTP/2 server as Node has it, with its limits. */
+async function startNodeServer(
+  onRequest: (request: Http2ServerRequest, response: Http2ServerResponse) => void,
+): Promise<{ readonly url: string } & AsyncDisposable> {
+  const server = createSecureServer({ ...testCertificates().server }, onRequest)
+  server.on('sessionError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => sockets.add(socket))
+  return {
+    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
 
 type OnRequest = NonNullable<RawHttp2Handler['onRequest']>
 
@@ -127,6 +152,52 @@ describe('what may have been processed', () => {
     })
     expect((await failure(session.get(server.url))).responseStarted).toBe(true)
     expect(server.requestCount).toBe(1)
+  })
+})
+
+describe('a server that asks for calm', () => {
+  const calling: OnRequest = (connection, stream, index) =>
+    connection.number === 1 && index > 1 ? connection.reset(stream, CODE.enhanceYourCalm) : connection.answer(stream)
+
+  it('gets the same request once more on another connection, if the method is idempotent', async () => {
+    await using server = await RawHttp2Server.start({ onRequest: calling })
+    await session.get(server.url)
+    expect((await session.get(server.url)).text).toBe('ok')
+    expect(server.connections).toHaveLength(2)
+  })
+
+  it('gets the next one there otherwise', async () => {
+    await using server = await RawHttp2Server.start({ onRequest: calling })
+    await session.get(server.url)
+    expect((await failure(session.post(server.url, { data: 'x' }))).message).toMatch(/ENHANCE_YOUR_CALM/)
+    expect((await session.post(server.url, { data: 'x' })).text).toBe('ok')
+    expect([server.connections.length, server.requestCount]).toEqual([2, 3])
+  })
+
+  it('still answers what else is under way', async () => {
+    let answer = (): void => {}
+    await using server = await RawHttp2Server.start({
+      onRequest: (connection, stream, index) => {
+        if (connection.number > 1) return connection.answer(stream, 'second')
+        if (index === 1) answer = () => connection.answer(stream, 'first')
+        else connection.reset(stream, CODE.enhanceYourCalm)
+      },
+    })
+    const first = session.get(server.url)
+    await failure(session.post(server.url, { data: 'x' }))
+    expect((await session.get(server.url)).text).toBe('second')
+    answer()
+    expect((await first).text).toBe('first')
+  })
+
+  it("because it is one of Node's, and a long body was given up", async () => {
+    await using server = await startNodeServer((request, response) =>
+      response.end(request.url === '/long' ? Buffer.alloc(20_000_000) : 'ok'),
+    )
+    const long = await session.get(`${server.url}/long`, { stream: true })
+    long.close()
+    expect((await session.get(server.url)).text).toBe('ok')
+    expect((await session.post(server.url, { data: 'x' })).text).toBe('ok')
   })
 })
 

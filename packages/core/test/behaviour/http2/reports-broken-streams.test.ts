@@ -6,6 +6,7 @@ import {
   type Response,
   type Session,
 } from '@entreat/core'
+import { TestServer } from '@entreat/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { failure, within } from '../support/failure.ts'
 import { http2Session, times } from '../support/http2-session.ts'
@@ -148,6 +149,25 @@ describe('a hostile HTTP/2 server', () => {
     expect(error).toBeInstanceOf(LimitExceededError)
     expect((await session.get(server.url)).text).toBe('ok')
     expect(server.connections).toHaveLength(1)
+  })
+
+  it.each([30_000, 70_000, 100_000])('sends a head of %d bytes, ever again', async (length) => {
+    const value = Array.from({ length: length / 100 }, (_, index) => String(index).padEnd(100, '{'))
+    await using server = await TestServer.start({
+      http2: true,
+      handler: (request, response) => {
+        if (request.url !== '/long') return false
+        response.setHeader('X-Long', value)
+        response.end()
+        return true
+      },
+    })
+    for (let sent = 0; sent < 3; sent++) {
+      const error = await failure(session.get(`${server.httpsUrl}/long`, { limits: { headerBytes: 10_000 } }))
+      expect(error).toBeInstanceOf(LimitExceededError)
+    }
+    expect((await session.get(`${server.httpsUrl}/get`)).statusCode).toBe(200)
+    expect(server.connectionCount).toBe(1)
   })
 
   it('sends a head of a thousand fields, which is allowed', async () => {
