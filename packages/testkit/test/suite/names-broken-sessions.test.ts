@@ -11,7 +11,7 @@ function suiteOf(adapter: new () => TransportAdapter): RecordingRunner {
   return runner
 }
 
-const every: readonly (readonly [adapter: new () => TransportAdapter, test: string, message: string])[] = [
+const every: readonly (readonly [adapter: new () => TransportAdapter, test: string, message: string | RegExp])[] = [
   [broken.RemembersAuthorization, 'T2 a redirect gives auth of the request', 'took auth of the request along'],
   [broken.FollowsRedirects, 'T3 maxRedirects holds', 'it did not stop at the maxRedirects'],
   [broken.IgnoresProxy, 'T4 each hop of a redirect', 'the proxies of the two hops saw 0 and 0'],
@@ -20,7 +20,8 @@ const every: readonly (readonly [adapter: new () => TransportAdapter, test: stri
   [broken.RemembersNotToVerify, 'T12 connections are not shared across verify', 'used 1 connections, not 3'],
   [broken.IgnoresCert, 'T12 connections are not shared across client', 'used 1 connections, not 3'],
   [broken.AddsCookies, 'T15 cookies that a server may not set', 'was sent'],
-  [broken.ReadsAhead, 'T16 bodies that nobody reads', 'it did not answer'],
+  // Which of the two comes first is a matter of how fast the machine is.
+  [broken.ReadsAhead, 'T16 bodies that nobody reads', /unread bodies of \d+ bytes take|it did not answer/],
   [broken.IgnoresVerify, 'T17 only `false` turns verification off', 'turned verification off'],
   [broken.ShowsHeaders, 'T19 a secret in the Authorization header', 'shows the secret'],
 ]
@@ -30,7 +31,7 @@ test.each(every.map(([adapter, part, message]) => ({ name: adapter.name, adapter
   async ({ adapter, part, message }) => {
     const [failure] = await suiteOf(adapter).failures(part)
     expect(failure).toContain(`${adapter.name} breaks rule ${part.split(' ', 1)[0]}: `)
-    expect(failure).toContain(message)
+    expect(failure).toMatch(message)
   },
   30_000,
 )
