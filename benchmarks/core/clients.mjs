@@ -10,7 +10,7 @@ import needle from 'needle'
 import nodeFetch from 'node-fetch'
 import superagent from 'superagent'
 import { CookieJar } from 'tough-cookie'
-import { Agent, fetch as undiciFetch, interceptors, request } from 'undici'
+import { Agent, fetch as undiciFetch, FormData as UndiciFormData, interceptors, request } from 'undici'
 
 const [username, password] = ['user', 'password']
 const basic = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
@@ -56,7 +56,7 @@ function undiciRequest(options) {
       : { getCoded: async (target) => (await request(target, { dispatcher: unzipping })).body.json() }),
     getRedirected: async (target) => (await request(target, { dispatcher: redirecting, headers })).body.json(),
     post: (target, value) => post(target, JSON.stringify(value), { 'content-type': 'application/json' }),
-    form: (target, file) => post(target, formOf(file), {}),
+    form: (target, file) => post(target, formOf(file, UndiciFormData), {}),
     status: async (target) => {
       const { statusCode, body } = await request(target, { dispatcher: agent, headers })
       await body.dump()
@@ -66,8 +66,8 @@ function undiciRequest(options) {
   }
 }
 
-function formOf(file) {
-  const form = new FormData()
+function formOf(file, Form = FormData) {
+  const form = new Form()
   form.set('a', 'b')
   form.set('file', new Blob([file]), 'file')
   return form

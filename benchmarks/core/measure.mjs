@@ -9,47 +9,45 @@ export function quantile(numbers, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
 }
 
-/** One round: CPU of this process, time, and what each request took. */
-async function runRound(once, { requests, inFlight }) {
-  const latencies = new Float64Array(requests)
-  let next = 0
-  const worker = async () => {
-    while (next < requests) {
-      const index = next++
-      const started = performance.now()
-      await once()
-      latencies[index] = performance.now() - started
-    }
-  }
+/** One round: CPU of this process, time, and what each request took. Ends after `ms` milliseconds. */
+export async function runRound(once, { ms, inFlight }) {
+  const latencies = []
   const cpu = process.cpuUsage()
   const started = performance.now()
+  const worker = async () => {
+    for (let begun = performance.now(); begun - started < ms;) {
+      await once()
+      const now = performance.now()
+      latencies.push(now - begun)
+      begun = now
+    }
+  }
   await Promise.all(Array.from({ length: inFlight }, worker))
-  const ms = performance.now() - started
+  const elapsed = performance.now() - started
   const { user, system } = process.cpuUsage(cpu)
+  const requests = latencies.length
   return {
+    requests,
     cpuMicros: (user + system) / requests,
-    perSecond: (requests / ms) * 1000,
-    p50: quantile([...latencies], 0.5),
-    p99: quantile([...latencies], 0.99),
+    perSecond: (requests / elapsed) * 1000,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
   }
 }
 
 /**
- * Runs one scenario with every client.
+ * Runs rounds of several contenders in turn.
  *
- * @param contenders - `{ name, once }`.
- * @returns by client, medians over the rounds, and the rounds.
+ * @param contenders - `{ name, round }`, where `round(ms)` gives what {@link runRound} does.
+ * @returns by contender, medians over the rounds, and the rounds.
  */
-export async function compare(contenders, { requests, inFlight, rounds }) {
+export async function compare(contenders, { ms, rounds }) {
   const runs = new Map(contenders.map(({ name }) => [name, []]))
-  for (const { once } of contenders) await runRound(once, { requests: Math.min(requests, 500), inFlight })
-  for (let round = 0; round < rounds; round++) {
-    // Everybody comes after everybody else once: who follows a wasteful client collects its garbage.
-    const order = contenders.map((_, index) => contenders[(index + round) % contenders.length])
-    for (const { name, once } of order) {
-      globalThis.gc?.()
-      runs.get(name).push(await runRound(once, { requests, inFlight }))
-    }
+  // The compiler needs a while.
+  for (const { round } of contenders) await round(ms * 3)
+  for (let turn = 0; turn < rounds; turn++) {
+    const order = contenders.map((_, index) => contenders[(index + turn) % contenders.length])
+    for (const { name, round } of order) runs.get(name).push(await round(ms))
   }
   return contenders.map(({ name }) => ({ name, ...summary(runs.get(name)), runs: runs.get(name) }))
 }
@@ -59,7 +57,7 @@ function summary(rounds) {
   return { cpuMicros: of('cpuMicros'), perSecond: of('perSecond'), p50: of('p50'), p99: of('p99') }
 }
 
-/** Each round's ratio to the same round of another client: its median, and the quarter of rounds on either side. */
+/** Each round's ratio to the same round of another contender: its median, and the quarter of rounds on either side. */
 export function ratio(results, name, base, key = 'cpuMicros') {
   const own = results.find((result) => result.name === name)
   const other = results.find((result) => result.name === base)

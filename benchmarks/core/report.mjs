@@ -4,8 +4,8 @@ import { ratio } from './measure.mjs'
 const BASE = 'undici.request'
 const pad = (value, width) => String(value).padStart(width)
 
-export function printScenario({ name, inFlight, requests, results }) {
-  console.log(`${name} (${requests} requests a round, ${inFlight} in flight)`)
+export function printScenario({ name, inFlight, ms, results }) {
+  console.log(`${name} (rounds of ${ms} ms, ${inFlight} in flight)`)
   console.log(`  ${'client'.padEnd(16)} CPU us   x ${BASE} (quartiles)   requests/s   p50 ms   p99 ms`)
   for (const { name: client, cpuMicros, perSecond, p50, p99 } of results) {
     const against = ratio(results, client, BASE)

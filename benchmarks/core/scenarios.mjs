@@ -12,38 +12,33 @@ const order = {
 }
 
 /**
- * `requests`: of one round, at full length. `settings`: what every client is opened with. `without`: clients for which this is not the same work.
+ * `settings`: what every client is opened with. `without`: clients for which this is not the same work.
  */
 export const scenarios = [
-  { name: 'GET 1 KB of JSON, 1 in flight', inFlight: 1, requests: 1000, run: get },
-  { name: 'GET 1 KB of JSON, 32 in flight', inFlight: IN_FLIGHT, requests: 2000, run: get },
-  { name: 'GET 1 KB of JSON, 256 in flight', inFlight: 256, requests: 2048, run: get },
+  { name: 'GET 1 KB of JSON, 1 in flight', inFlight: 1, run: get },
+  { name: 'GET 1 KB of JSON, 32 in flight', inFlight: IN_FLIGHT, run: get },
+  { name: 'GET 1 KB of JSON, 256 in flight', inFlight: 256, run: get },
   {
     name: 'GET, one cookie and Basic',
     inFlight: IN_FLIGHT,
-    requests: 2000,
     settings: { auth: true, cookies: 1 },
     run: get,
-    isBudget: true,
   },
-  { name: 'GET, 10 cookies', inFlight: IN_FLIGHT, requests: 2000, settings: { cookies: 10 }, run: get },
-  { name: 'GET, Basic', inFlight: IN_FLIGHT, requests: 2000, settings: { auth: true }, run: get },
+  { name: 'GET, 10 cookies', inFlight: IN_FLIGHT, settings: { cookies: 10 }, run: get },
+  { name: 'GET, Basic', inFlight: IN_FLIGHT, settings: { auth: true }, run: get },
   {
     name: 'POST JSON',
     inFlight: IN_FLIGHT,
-    requests: 2000,
     run: (client, { http }) => client.post && (() => client.post(`${http}/taken`, order)),
   },
   {
     name: '404',
     inFlight: IN_FLIGHT,
-    requests: 1500,
     run: (client, { http }) => client.status && (() => client.status(`${http}/missing`)),
   },
   {
     name: 'three redirects',
     inFlight: IN_FLIGHT,
-    requests: 600,
     without: ['bare dispatch', 'node:http'],
     run: (client, { http }) => {
       const follow = client.getRedirected ?? client.get
@@ -53,7 +48,6 @@ export const scenarios = [
   {
     name: 'gzip, 100 KB of JSON',
     inFlight: IN_FLIGHT,
-    requests: 200,
     without: ['bare dispatch', 'node:http'],
     run: (client, { http }) => {
       const read = client.getCoded ?? client.get
@@ -63,13 +57,11 @@ export const scenarios = [
   {
     name: 'multipart, a field and 64 KB',
     inFlight: IN_FLIGHT,
-    requests: 300,
     run: (client, { http }) => client.form && (() => client.form(`${http}/taken`, file)),
   },
   {
     name: 'HTTP/2, 100 on one connection',
     inFlight: 100,
-    requests: 1000,
     settings: { http2: true },
     only: ['entreat', 'undici.request'],
     run:

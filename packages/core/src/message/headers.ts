@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { InvalidHeader } from '../errors.ts'
+import { InvalidHeader, redactInvalidUrl, redactUrl } from '../errors.ts'
 import { SENSITIVE_HEADERS } from './sensitive-headers.ts'
 import { inspectAs } from './inspect.ts'
 
@@ -32,6 +32,9 @@ export interface Line {
   readonly key: string
   readonly value: string
 }
+
+/** Headers whose value is a URL, which is shown without its secrets. */
+const HOLDS_URL = new Set(['location', 'content-location', 'referer'])
 
 /**
  * A list of header lines: the WHATWG interface, plus `items()` and `getAll()`.
@@ -257,7 +260,10 @@ export class Headers implements Iterable<[string, string]> {
 }
 
 function shown(name: string, value: string): string {
-  return SECRET.has(name.toLowerCase()) ? '***' : value
+  const key = name.toLowerCase()
+  if (SECRET.has(key)) return '***'
+  if (!HOLDS_URL.has(key)) return value
+  return value.includes('://') ? redactUrl(value) : redactInvalidUrl(value)
 }
 
 /** Stands for a name of several lines. */
