@@ -3,7 +3,7 @@ import { ContentNotReadError, RequestException, StreamConsumedError } from '../e
 import { type ByteSource, iterableOf, readableOf, sourceOf } from './byte-source.ts'
 import { codingsOf, decodeStream, decodeSync } from './content-coding.ts'
 import type { Headers } from './headers.ts'
-import { joinPieces, type Pieces, sizedPieces } from './pieces.ts'
+import { joinPieces, type Pieces, readerOf, sizedPieces } from './pieces.ts'
 import type { Response } from './response.ts'
 
 /** Up to so many received bytes are decoded at once; more in a stream, so that decoding does not hold up the process. */
@@ -95,7 +95,7 @@ export class BodyReader {
     this.#received = received
     if (codings.length === 0) return received
     if (received.length <= DECODED_AT_ONCE) return decodeSync(received, codings, max)
-    return joinPieces(sizedPieces(decodeStream(Readable.from(slices(received)), codings)), max, () => {})
+    return joinPieces(sizedPieces(readerOf(decodeStream(Readable.from(slices(received)), codings))), max, () => {})
   }
 
   async #readRest(): Promise<Buffer> {
@@ -151,8 +151,9 @@ export class BodyReader {
     if (this.#pieces === null) {
       if (this.#state === 'unread') this.#state = 'iterating'
       const codings = this.#codings()
-      const received = iterableOf(this.#source)
-      this.#pieces = sizedPieces(codings.length === 0 ? received : decodeStream(received, codings))
+      this.#pieces = sizedPieces(
+        codings.length === 0 ? () => this.#source.read() : readerOf(decodeStream(iterableOf(this.#source), codings)),
+      )
     }
     return this.#pieces
   }

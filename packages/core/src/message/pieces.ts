@@ -12,24 +12,26 @@ export interface Pieces {
   take(size: number | null, spans: boolean): Promise<Buffer | null>
 }
 
-/** Cuts an iterable of bytes into pieces on demand. */
-export function sizedPieces(source: AsyncIterable<Uint8Array>): Pieces {
-  const iterator = source[Symbol.asyncIterator]()
+/**
+ * Cuts a body into pieces on demand.
+ *
+ * Pieces as they come are the path of every download: a promise each, and no more.
+ *
+ * @param read - the next bytes, or `null` at the end.
+ */
+export function sizedPieces(read: () => Promise<Uint8Array | null>): Pieces {
   let rest: Buffer | null = null
 
-  async function more(): Promise<Buffer | null> {
-    if (rest !== null) {
-      const kept = rest
-      rest = null
-      return kept
-    }
-    const step = await iterator.next()
-    return step.done === true ? null : Buffer.from(step.value.buffer, step.value.byteOffset, step.value.byteLength)
+  function more(): Promise<Buffer | null> {
+    if (rest === null) return read().then(asBuffer)
+    const kept = rest
+    rest = null
+    return Promise.resolve(kept)
   }
 
-  async function take(size: number | null, spans: boolean): Promise<Buffer | null> {
+  async function takeSized(size: number, spans: boolean): Promise<Buffer | null> {
     const first = await more()
-    if (first === null || size === null || (!spans && first.length <= size)) return first
+    if (first === null || (!spans && first.length <= size)) return first
     const parts = [first]
     let length = first.length
     while (length < size) {
@@ -43,7 +45,21 @@ export function sizedPieces(source: AsyncIterable<Uint8Array>): Pieces {
     rest = joined.subarray(size)
     return joined.subarray(0, size)
   }
-  return { take }
+  return { take: (size, spans) => (size === null ? more() : takeSized(size, spans)) }
+}
+
+function asBuffer(bytes: Uint8Array | null): Buffer | null {
+  if (bytes === null || Buffer.isBuffer(bytes)) return bytes
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Reads an iterable as {@link sizedPieces} wants it. */
+export function readerOf(source: AsyncIterable<Uint8Array>): () => Promise<Uint8Array | null> {
+  const iterator = source[Symbol.asyncIterator]()
+  return async () => {
+    const step = await iterator.next()
+    return step.done === true ? null : step.value
+  }
 }
 
 /**
