@@ -44,7 +44,8 @@ function memoryLines(transfers) {
       what: "peak memory of multipart over undici.stream's upload, MiB",
       ...atMost(form.overIdleMib - peer.overIdleMib, 16),
     })
-  if (slow !== undefined) lines.push({ what: 'peak memory with a slow reader, MiB', ...atMost(slow.overIdleMib, 16) })
+  if (slow !== undefined)
+    lines.push({ what: 'peak memory while 128 MiB wait for a slow reader, MiB', ...atMost(slow.overIdleMib, 48) })
   return lines
 }
 

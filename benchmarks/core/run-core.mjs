@@ -71,8 +71,8 @@ const jobs = [
     title: 'download by a slow reader',
     peers: ['entreat', 'undici.stream'],
     rounds: 1,
-    size: 1 / 16,
-    slowMs: 2,
+    size: 1 / 8,
+    slowMs: 1,
   },
   { name: 'lines', title: 'lines of 100 bytes', peers: ['entreat', 'undici.request'], rounds: 1 },
   {
