@@ -155,10 +155,19 @@ export async function soak({ seconds, workers, seed }) {
   }
   await Promise.all(routes.map(({ session }) => session.close()))
   weights.push(await weigh('after close()', (performance.now() - started) / 1000))
-  const { fates, open } = await servers.ask()
+  const { fates, open } = await whenClosed(servers)
   await servers.stop()
   const listeners = getEventListeners(signal, 'abort').length
   return { tally, weights, fates, problems: problemsOf({ tally, weights, open, listeners }) }
+}
+
+/** What the servers say once they have noticed that everybody has left: a side that waits to write learns it late. */
+async function whenClosed(servers) {
+  for (let asked = 0; ; asked++) {
+    const said = await servers.ask()
+    if (said.open === 0 || asked === 20) return said
+    await pause(500)
+  }
 }
 
 function problemsOf({ tally, weights, open, listeners }) {
