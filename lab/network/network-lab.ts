@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { LabFolder } from '../processes/lab-folder.ts'
+import { persistently } from '../processes/persistently.ts'
 import { makeNetworkCertificates, type NetworkCertificates } from './certificates.ts'
 import { type LabNginx, startNginx } from './nginx.ts'
 import { type LabSquid, type SquidScheme, startSquid } from './squid.ts'
@@ -39,9 +40,6 @@ function isReadable(path: string): boolean {
     return false
   }
 }
-
-/** Attempts to start: a port that was free may be taken the moment after. */
-const START_ATTEMPTS = 3
 
 /** Real proxies and TLS servers on free ports of loopback, their files in a fresh folder. Nothing outlives this process. */
 export class NetworkLab {
@@ -89,15 +87,5 @@ export class NetworkLab {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
-  }
-}
-
-async function persistently<Server>(start: () => Promise<Server>): Promise<Server> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await start()
-    } catch (error) {
-      if (attempt === START_ATTEMPTS) throw error
-    }
   }
 }

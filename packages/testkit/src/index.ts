@@ -54,7 +54,7 @@ export type {
   TlsPlace,
   UploadPlace,
 } from './suite/adapter-target.ts'
-export { httpTarget, type HttpTargetOptions } from './suite/http-target.ts'
+export { HTTP_CAPABILITIES, httpTarget, type HttpTargetOptions } from './suite/http-target.ts'
 export type { SuiteRunner } from './suite/suite-runner.ts'
 export { authSuite, type AuthSuiteOptions } from './suite/auth-suite.ts'
 export type { AuthCapabilities, AuthTarget } from './suite/auth-target.ts'

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
-import { ReadTimeout, redactUrl, RequestException } from '../errors.ts'
-import { type ByteSource, tooLong } from '../message/byte-source.ts'
+import { ReadTimeout, redactUrl, type RequestException } from '../errors.ts'
 import { Headers } from '../message/headers.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import { Response } from '../message/response.ts'
 import type { Marks, Opening } from '../message/timings.ts'
+import { type BodyTap, IncomingBody } from './incoming-body.ts'
 import { networkError } from './network-error.ts'
 import { OutgoingBody, SLICE_BYTES, slices, wrongLength } from './outgoing-body.ts'
 import type { Stallable, StallTimer } from './stall-timer.ts'
@@ -40,23 +40,19 @@ export interface Link {
   onFailure(error: unknown): void
 }
 
-/** Pieces held for a slow reader before the connection is paused. */
-const HIGH_WATER_BYTES = 64 * 1024
-const NOTHING = Buffer.alloc(0)
 /** What a server reads of a body that it does not want, before it gives up on the connection: Squid's `client_request_buffer`. */
 const MOST_SKIPPED_BYTES = 60 * 1024
 
 /**
  * Sends a request down a link and gives its response once the head is there.
  *
- * This is undici's raw handler (its own timers are off) and the source of the response's body at once: one object a request, no stream unless one is asked for.
+ * This is undici's raw handler (its own timers are off), and what the response's body comes from: two objects a request, no stream unless one is asked for.
  */
 export function dispatch(link: Link, request: PreparedRequest, options: TransportOptions): Promise<Response> {
   return new Promise((resolve, reject) => new Leg(link, request, options, resolve, reject).start())
 }
 
-class Leg implements ByteSource, Stallable {
-  trailers: Headers | null = null
+class Leg implements BodyTap, Stallable {
   readonly #link: Link
   readonly #request: PreparedRequest
   readonly #options: TransportOptions
@@ -69,17 +65,13 @@ class Leg implements ByteSource, Stallable {
   #resume: (() => void) | null = null
   #refusedLines = ''
   #bytesBefore = 0
-  #headSeen = false
   #responseStarted = false
   #expectsEmpty = false
   #ended = false
   #error: unknown = null
   #hasFailed = false
-  #pieces: Buffer[] = []
-  #held = 0
-  #paused = false
-  #collectMost: number | null = null
-  #wake: { resolve: (value: never) => void; reject: (error: unknown) => void } | null = null
+  /** From the head of the response on. */
+  #body: IncomingBody | null = null
   #onAbort: (() => void) | null = null
 
   constructor(
@@ -176,7 +168,7 @@ class Leg implements ByteSource, Stallable {
   onRequestSent(): void {
     const now = performance.now()
     this.#marks.sent = now
-    if (!this.#headSeen && !this.#hasFailed) this.#readTimer.start(now)
+    if (this.#body === null && !this.#hasFailed) this.#readTimer.start(now)
   }
 
   onResponseStarted(): void {
@@ -185,7 +177,6 @@ class Leg implements ByteSource, Stallable {
 
   onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, reason: string): boolean {
     if (statusCode < 200) return true
-    this.#headSeen = true
     const now = performance.now()
     this.#marks.firstByte = now
     this.#resume = resume
@@ -197,7 +188,9 @@ class Leg implements ByteSource, Stallable {
     if (isRefusal(statusCode) && (this.#bytesSent() ?? 0) > MOST_SKIPPED_BYTES) this.#link.retire()
     this.#readTimer.start(now)
     const headers = Headers.fromRaw(rawHeaders)
-    const response = new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body: this })
+    const body = new IncomingBody(this)
+    this.#body = body
+    const response = new Response({ request: this.#request, statusCode, reason: reason.trim(), headers, body })
     response.marks = this.#marks
     this.#resolve(response)
     return true
@@ -205,32 +198,20 @@ class Leg implements ByteSource, Stallable {
 
   onData(piece: Buffer): boolean {
     this.#readTimer.touch()
-    this.#held += piece.length
-    if (this.#collectMost !== null) {
-      this.#pieces.push(piece)
-      if (this.#held > this.#collectMost) this.#fail(tooLong(this.#collectMost))
-      return true
-    }
-    if (this.#wake !== null) {
-      this.#held -= piece.length
-      this.#settle(piece)
-      return true
-    }
-    this.#pieces.push(piece)
-    if (this.#held <= HIGH_WATER_BYTES) return true
-    this.#paused = true
-    this.#readTimer.stop()
-    return false
+    const body = this.#body as IncomingBody
+    body.push(piece)
+    return !body.isPaused
   }
 
   onComplete(trailers: readonly unknown[] | null = null): void {
     if (this.#hasFailed) return
-    if (trailers !== null && trailers.length > 0) this.trailers = Headers.fromRaw(trailers as readonly Uint8Array[])
+    const body = this.#body as IncomingBody
+    if (trailers !== null && trailers.length > 0) body.trailers = Headers.fromRaw(trailers as readonly Uint8Array[])
     this.#ended = true
     this.#marks.end = performance.now()
     this.#outgoing?.stop(new Error('the response is complete'))
     this.#letGo()
-    this.#settle(this.#collectMost === null ? null : this.#joined())
+    body.end()
     this.#link.onMessageEnd()
   }
 
@@ -243,65 +224,20 @@ class Leg implements ByteSource, Stallable {
 
   // ── the response's body ─────────────────────────────────────────────────
 
-  read(): Promise<Uint8Array | null> {
-    const piece = this.#pieces.shift()
-    if (piece !== undefined) {
-      this.#held -= piece.length
-      if (this.#paused && this.#held <= HIGH_WATER_BYTES / 2) this.#unpause()
-      return Promise.resolve(piece)
-    }
-    if (this.#hasFailed) return Promise.reject(this.#error)
-    if (this.#ended) return Promise.resolve(null)
-    return this.#sleep<Uint8Array | null>()
+  pause(): void {
+    this.#readTimer.stop()
   }
 
-  collect(maxBytes: number): Promise<Buffer> {
-    if (this.#hasFailed) return Promise.reject(this.#error)
-    if (this.#held > maxBytes) {
-      const error = this.#described(tooLong(maxBytes))
-      this.#fail(error)
-      return Promise.reject(error)
-    }
-    if (this.#ended) return Promise.resolve(this.#joined())
-    this.#collectMost = maxBytes
-    const collected = this.#sleep<Buffer>()
-    if (this.#paused) this.#unpause()
-    return collected
-  }
-
-  arrived(maxBytes: number): Buffer | null {
-    return this.#ended && !this.#hasFailed && this.#held <= maxBytes ? this.#joined() : null
-  }
-
-  destroy(): void {
-    if (!this.#ended && !this.#hasFailed) this.#fail(new RequestException('the response was closed before its end'))
-  }
-
-  #joined(): Buffer {
-    const pieces = this.#pieces
-    this.#pieces = []
-    if (pieces.length === 0) return NOTHING
-    return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, this.#held)
-  }
-
-  #unpause(): void {
-    this.#paused = false
-    if (this.#hasFailed || this.#ended) return
+  resume(): void {
     this.#readTimer.start()
     this.#resume?.()
     this.#link.guard?.resumed()
   }
 
-  #sleep<T>(): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#wake = { resolve: resolve, reject }
-    })
-  }
-
-  #settle(value: Buffer | null): void {
-    const wake = this.#wake
-    this.#wake = null
-    wake?.resolve(value as never)
+  cancel(error: RequestException): unknown {
+    this.#fail(error)
+    // A body that is here already can still be longer than it may be.
+    return this.#error ?? this.#described(error)
   }
 
   // ── the end, good or bad ────────────────────────────────────────────────
@@ -319,12 +255,8 @@ class Leg implements ByteSource, Stallable {
     this.#letGo()
     if (this.#abort !== null) this.#link.onFailure(this.#error)
     this.#outgoing?.stop(this.#error)
-    if (this.#headSeen) {
-      this.#wake?.reject(this.#error)
-      this.#wake = null
-    } else {
-      this.#reject(this.#error)
-    }
+    if (this.#body === null) this.#reject(this.#error)
+    else this.#body.fail(this.#error)
     this.#abort?.(this.#error instanceof Error ? this.#error : new Error('aborted', { cause: this.#error }))
   }
 
@@ -332,7 +264,7 @@ class Leg implements ByteSource, Stallable {
     const { reused } = this.#link
     return networkError(error, {
       request: this.#request,
-      phase: this.#headSeen ? 'body' : 'head',
+      phase: this.#body === null ? 'head' : 'body',
       connectionReused: reused,
       requestBytesSent: this.#bytesSent(),
       responseStarted: this.#responseStarted,
@@ -350,7 +282,7 @@ class Leg implements ByteSource, Stallable {
 
   onStall(): void {
     const { method, url } = this.#request
-    const where = this.#headSeen ? 'inside the response body' : 'before the response'
+    const where = this.#body === null ? 'before the response' : 'inside the response body'
     const { read } = this.#options.timeout
     const message = `${method} ${redactUrl(url)}: the server sent nothing for timeout.read = ${read} ms, ${where}`
     this.#fail(new ReadTimeout(message, { request: this.#request }))

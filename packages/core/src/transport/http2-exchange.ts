@@ -242,7 +242,8 @@ class Http2Exchange implements BodyTap, Stallable {
 
   cancel(error: RequestException): unknown {
     this.#fail(error)
-    return this.#error
+    // A body that is here already can still be longer than it may be.
+    return this.#error ?? this.#described(error, null)
   }
 
   // ── the end, good or bad ────────────────────────────────────────────────

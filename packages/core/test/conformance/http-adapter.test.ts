@@ -1,24 +1,8 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { HTTPAdapter } from '@entreat/core'
-import { type AdapterCapabilities, adapterSuite, httpTarget, TestProxy, TestServer } from '@entreat/testkit'
+import { adapterSuite, HTTP_CAPABILITIES, httpTarget, TestProxy, TestServer } from '@entreat/testkit'
 
-const capabilities: AdapterCapabilities = {
-  statuses: true,
-  uploads: true,
-  streaming: true,
-  network: true,
-  connectTimeout: true,
-  readTimeout: true,
-  writeTimeout: true,
-  poolTimeout: true,
-  headLimit: true,
-  keepAlive: true,
-  tls: true,
-  clientCertificates: true,
-  proxies: true,
-  http: true,
-  connections: true,
-}
+const capabilities = HTTP_CAPABILITIES
 const runner = { describe, test }
 const create = (): HTTPAdapter => new HTTPAdapter()
 

@@ -3,7 +3,14 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Proxy, Response } from '@entreat/core'
 import type { TestProxy } from '../test-proxy.ts'
 import { TestServer } from '../test-server.ts'
-import type { AdapterTarget, HttpPlaces, Place, StatusPlace, UploadPlace } from './adapter-target.ts'
+import type {
+  AdapterCapabilities,
+  AdapterTarget,
+  HttpPlaces,
+  Place,
+  StatusPlace,
+  UploadPlace,
+} from './adapter-target.ts'
 
 /** Options of {@link httpTarget}. */
 export interface HttpTargetOptions {
@@ -13,6 +20,25 @@ export interface HttpTargetOptions {
   readonly proxy?: TestProxy
   /** Send everything through `proxy`. Default `false`. */
   readonly throughProxy?: boolean
+}
+
+/** What an adapter can do that speaks HTTP over a network with TLS, or that stands in front of one: every part of {@link httpTarget}. */
+export const HTTP_CAPABILITIES: AdapterCapabilities = {
+  statuses: true,
+  uploads: true,
+  streaming: true,
+  network: true,
+  connectTimeout: true,
+  readTimeout: true,
+  writeTimeout: true,
+  poolTimeout: true,
+  headLimit: true,
+  keepAlive: true,
+  tls: true,
+  clientCertificates: true,
+  proxies: true,
+  http: true,
+  connections: true,
 }
 
 /** Where nobody listens: privileged, and unassigned on any machine (RFC 6335). */

@@ -9,6 +9,7 @@ import {
   type AdapterTarget,
   AppAdapter,
   Cassette,
+  HTTP_CAPABILITIES,
   httpTarget,
   RecordingAdapter,
   ReplayAdapter,
@@ -34,26 +35,10 @@ describe('recording', () => {
     await server.close()
   })
 
-  const everything: AdapterCapabilities = {
-    statuses: true,
-    uploads: true,
-    streaming: true,
-    network: true,
-    connectTimeout: true,
-    readTimeout: true,
-    writeTimeout: true,
-    poolTimeout: true,
-    headLimit: true,
-    keepAlive: true,
-    tls: true,
-    clientCertificates: true,
-    http: true,
-    connections: true,
-  }
   adapterSuite({
     name: 'RecordingAdapter over an HTTPAdapter',
     create: () => new RecordingAdapter(new HTTPAdapter(), { maxBodyBytes: 1000 }),
-    capabilities: { ...everything, proxies: true },
+    capabilities: HTTP_CAPABILITIES,
     runner,
     target: () => httpTarget(server, { proxy }),
   })

@@ -9,7 +9,7 @@ import {
   type TransportAdapter,
   UsageError,
 } from '@entreat/core'
-import { adapterSuite, httpTarget, testCertificates, TestProxy, TestServer } from '@entreat/testkit'
+import { adapterSuite, HTTP_CAPABILITIES, httpTarget, testCertificates, TestProxy, TestServer } from '@entreat/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   FingerprintAdapter,
@@ -355,22 +355,6 @@ adapterSuite({
   name: 'HostHeaderSSLAdapter',
   runner: { describe, test },
   create: () => new HostHeaderSSLAdapter(),
-  capabilities: {
-    statuses: true,
-    uploads: true,
-    streaming: true,
-    network: true,
-    connectTimeout: true,
-    readTimeout: true,
-    writeTimeout: true,
-    poolTimeout: true,
-    headLimit: true,
-    keepAlive: true,
-    tls: true,
-    clientCertificates: true,
-    proxies: true,
-    http: true,
-    connections: true,
-  },
+  capabilities: HTTP_CAPABILITIES,
   target: () => httpTarget(server, { secure: true, proxy }),
 })

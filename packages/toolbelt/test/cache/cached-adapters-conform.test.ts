@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { HTTPAdapter } from '@entreat/core'
-import { adapterSuite, httpTarget, TestProxy, TestServer } from '@entreat/testkit'
+import { adapterSuite, HTTP_CAPABILITIES, httpTarget, TestProxy, TestServer } from '@entreat/testkit'
 import { CacheAdapter } from '@entreat/toolbelt/cache'
 
 let server: TestServer
@@ -17,23 +17,7 @@ afterAll(async () => {
 adapterSuite({
   name: 'CacheAdapter over an HTTPAdapter',
   create: () => new CacheAdapter(new HTTPAdapter()),
-  capabilities: {
-    statuses: true,
-    uploads: true,
-    streaming: true,
-    network: true,
-    connectTimeout: true,
-    readTimeout: true,
-    writeTimeout: true,
-    poolTimeout: true,
-    headLimit: true,
-    keepAlive: true,
-    tls: true,
-    clientCertificates: true,
-    http: true,
-    connections: true,
-    proxies: true,
-  },
+  capabilities: HTTP_CAPABILITIES,
   runner: { describe, test },
   target: () => httpTarget(server, { proxy }),
 })

@@ -1,4 +1,4 @@
-import { adapterSuite, httpTarget, TestProxy, TestServer } from '@entreat/testkit'
+import { adapterSuite, HTTP_CAPABILITIES, httpTarget, TestProxy, TestServer } from '@entreat/testkit'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { CircuitBreakerAdapter } from '@entreat/toolbelt/circuit-breaker'
 import { RateLimitAdapter } from '@entreat/toolbelt/rate-limit'
@@ -14,29 +14,11 @@ afterAll(async () => {
   await server.close()
 })
 
-const everything = {
-  statuses: true,
-  uploads: true,
-  streaming: true,
-  network: true,
-  connectTimeout: true,
-  readTimeout: true,
-  writeTimeout: true,
-  poolTimeout: true,
-  headLimit: true,
-  keepAlive: true,
-  tls: true,
-  clientCertificates: true,
-  proxies: true,
-  http: true,
-  connections: true,
-}
-
 adapterSuite({
   name: 'RateLimitAdapter',
   runner: { describe, test },
   create: () => new RateLimitAdapter({ limit: 1_000_000 }),
-  capabilities: everything,
+  capabilities: HTTP_CAPABILITIES,
   target: () => httpTarget(server, { proxy }),
 })
 
@@ -44,6 +26,6 @@ adapterSuite({
   name: 'CircuitBreakerAdapter',
   runner: { describe, test },
   create: () => new CircuitBreakerAdapter({ failures: 1_000_000 }),
-  capabilities: everything,
+  capabilities: HTTP_CAPABILITIES,
   target: () => httpTarget(server, { proxy }),
 })

@@ -170,6 +170,17 @@ describe('a hostile HTTP/2 server', () => {
     expect(server.connectionCount).toBe(1)
   })
 
+  it('has sent a body longer than limits.decodedBytes before it is read', async () => {
+    await using server = await RawHttp2Server.start({ onRequest: (c, s) => c.answer(s, 'ok, and more than that') })
+    const response = await session.get(server.url, { limits: { decodedBytes: 5 }, stream: true })
+    // On the same connection: by the time that this is answered, the other is here.
+    expect((await session.get(server.url)).text).toBe('ok, and more than that')
+    const error = await failure(response.read())
+    expect(error).toBeInstanceOf(LimitExceededError)
+    expect(error).toMatchObject({ response: { statusCode: 200 }, message: expect.stringContaining('GET') })
+    expect(server.connections).toHaveLength(1)
+  })
+
   it('sends a head of a thousand fields, which is allowed', async () => {
     const fields = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`x-${index}`, '1']))
     expect(await ask((c, s) => c.answer(s, 'ok', fields))).toMatchObject({ statusCode: 200 })
