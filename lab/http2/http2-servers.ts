@@ -42,8 +42,14 @@ export function startNghttpd(
 ): Promise<RealHttp2Server> {
   return start(certificate, files, (folder, port) => [
     PROGRAMS['nghttp2-server'],
-    ...['-a', '127.0.0.1', '-d', folder.file('files'), ...options],
-    ...[String(port), folder.file('key.pem'), folder.file('cert.pem')],
+    '-a',
+    '127.0.0.1',
+    '-d',
+    folder.file('files'),
+    ...options,
+    String(port),
+    folder.file('key.pem'),
+    folder.file('cert.pem'),
   ])
 }
 

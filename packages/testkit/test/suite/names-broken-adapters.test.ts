@@ -324,6 +324,7 @@ test.each(every.map((one) => ({ ...one, name: one.adapter.name })))(
     const [rule] = rules
     const found = await suiteOf(adapter, can).broken()
     const failure = found.messages.find((text) => text.startsWith(`${rule} ${sentence}`))
+    expect(failure, `not found among: ${found.messages.join('\n')}`).toBeDefined()
     expect(failure).toContain(`${adapter.name} breaks rule ${rule}: `)
     expect(failure).toContain(message)
     // And no rule breaks but those that fall with it.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterBench } from '../adapter-bench.ts'
 import { assertSameBytes, contentOf, rawBytes, within } from '../checks.ts'
+import { heldBytes, settledBytes } from '../held-bytes.ts'
 import type { Case } from '../suite-runner.ts'
 
 const MIB = 1024 * 1024
@@ -53,7 +54,7 @@ async function resolvesAtHead(bench: AdapterBench): Promise<void> {
 
 async function backPressure(bench: AdapterBench): Promise<void> {
   const place = await bench.resource(LARGE_BYTES, 9)
-  const heldBefore = heldBytes()
+  const heldBefore = await settledBytes()
   const response = await within(bench.send(place), 'resolve at the head')
   const body = response.iterContent()
   let received = (await within(body.next(), 'give a piece of the body')).value?.length ?? 0
@@ -61,19 +62,14 @@ async function backPressure(bench: AdapterBench): Promise<void> {
   // Until it has held the same for a while: on a busy machine a greedy adapter takes its time.
   let seen = 0
   for (let still = 0, polls = 0; still < 10 && polls < 100; polls++) {
-    const held = heldBytes()
+    const held = await heldBytes()
     assert.ok(held < most, `it holds more than ${MOST_HELD_BYTES / MIB} MiB for a reader that does not read`)
     still = held > seen ? 0 : still + 1
     seen = Math.max(seen, held)
-    await sleep(30)
+    await sleep(20)
   }
   for await (const piece of body) received += piece.length
   assert.equal(received, LARGE_BYTES, 'a body that was read slowly is not whole')
-}
-
-/** Bytes outside the heap: where Buffers are. */
-function heldBytes(): number {
-  return process.memoryUsage().arrayBuffers
 }
 
 async function givenUp(bench: AdapterBench): Promise<void> {

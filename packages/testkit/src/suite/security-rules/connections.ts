@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { RequestOptions, Response, Session } from '@entreat/core'
 import { asRequestException, becomes, rejectionOf, within } from '../checks.ts'
+import { heldBytes, settledBytes } from '../held-bytes.ts'
 import type { SecurityBench } from '../security-bench.ts'
 import { wireReply } from '../wire-server.ts'
 import type { Case } from '../suite-runner.ts'
@@ -221,12 +222,12 @@ async function unread(bench: SecurityBench): Promise<void> {
   const count = 100
   const bytes = 4 * 1024 * 1024
   const session = bench.session({ limits: { connections: count, connectionsPerOrigin: count } })
-  const before = process.memoryUsage().arrayBuffers
+  const before = await settledBytes()
   const sent = Array.from({ length: count }, () => session.get(`${bench.origin}/download/${bytes}`, { stream: true }))
   for (const each of sent) each.catch(() => {})
   const responses = await within(Promise.all(sent), 'answer')
   await new Promise((resolve) => void setTimeout(resolve, 100))
-  const grown = process.memoryUsage().arrayBuffers - before
+  const grown = (await heldBytes()) - before
   assert.ok(grown < (count * bytes) / 4, `${count} unread bodies of ${bytes} bytes take ${grown} bytes`)
   for (const response of responses.slice(0, count / 2)) response.close()
   await within(session.close(), 'close')
