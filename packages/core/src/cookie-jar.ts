@@ -1,5 +1,5 @@
-import { Cookie, CookieJar as ToughCookieJar, MemoryCookieStore, type SerializedCookieJar } from 'tough-cookie'
-import { countWrites } from './counted-store.ts'
+import { Cookie, CookieJar as ToughCookieJar, type SerializedCookieJar } from 'tough-cookie'
+import { CookieHeaders, joinCookies } from './cookie-headers.ts'
 import { CookieStoreError, UsageError } from './errors.ts'
 import { parseUrl } from './message/url.ts'
 import { inspectAs } from './message/inspect.ts'
@@ -11,6 +11,7 @@ import {
   type SaveCookiesOptions,
   writeWhole,
 } from './cookie-file.ts'
+import { memoryStore } from './memory-store.ts'
 import { ownOptions, readOptions } from './options.ts'
 import { isReceivable } from './received-cookies.ts'
 
@@ -42,14 +43,7 @@ export interface UnboundCookie {
   readonly attributes: CookieAttributes
 }
 
-interface Remembered {
-  readonly version: number
-  readonly until: number
-  readonly header: string
-}
-
 const SAVE_OPTIONS: ReadonlySet<string> = new Set<keyof SaveCookiesOptions>(['format', 'keepsSessionCookies'])
-const REMEMBERED = 1000
 /** RFC 6265bis section 5.6, steps 1 to 4: what neither a name nor a value may hold. */
 const COOKIE_NAME = /^[^\x00-\x1f\x7f;=]*$/
 const COOKIE_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f;]*$/
@@ -69,7 +63,7 @@ export class CookieJar implements Iterable<Cookie> {
   #pending: UnboundCookie[] = []
   #home: string | null = null
   #writes: number | null = null
-  readonly #headers = new Map<string, Remembered>()
+  readonly #headers = new CookieHeaders(this)
 
   /** @param tough - default: a jar in memory that takes names without values. */
   constructor(tough?: ToughCookieJar) {
@@ -78,7 +72,7 @@ export class CookieJar implements Iterable<Cookie> {
       return
     }
     this.#writes = 0
-    const store = countWrites(new MemoryCookieStore(), () => {
+    const store = memoryStore(() => {
       this.#writes = (this.#writes ?? 0) + 1
     })
     this.tough = new ToughCookieJar(store, { looseMode: true, allowSecureOnLocal: false })
@@ -219,22 +213,12 @@ export class CookieJar implements Iterable<Cookie> {
     return guarded(() => (this.tough.store.synchronous ? this.tough.getCookiesSync(url) : this.tough.getCookies(url)))
   }
 
-  /** @internal The Cookie header for a URL, remembered by scheme, host and path until the jar changes or a cookie in it expires. */
+  /** @internal The Cookie header for a URL. What a host is sent is remembered until the jar changes or a cookie in it expires. */
   header(url: { scheme: string; host: string; path: string; href: string }): string | Promise<string> {
     const version = this.#writes
     if (version === null) return then(this.cookiesFor(url.href), joinCookies)
     if (version === 0) return ''
-    const key = `${url.scheme}:${url.host}${url.path}`
-    const known = this.#headers.get(key)
-    if (known !== undefined && known.version === version && (known.until === Infinity || Date.now() < known.until))
-      return known.header
-    const cookies = this.cookiesFor(url.href) as Cookie[]
-    let until = Infinity
-    for (const cookie of cookies) until = Math.min(until, cookie.expiryTime() ?? Infinity)
-    const header = joinCookies(cookies)
-    if (this.#headers.size >= REMEMBERED) this.#headers.clear()
-    this.#headers.set(key, { version: this.#writes ?? version, until, header })
-    return header
+    return guarded(() => this.#headers.headerFor(url))
   }
 
   /** @internal Stores Set-Cookie lines received from a URL. Lines that RFC 6265bis refuses are ignored. */
@@ -378,11 +362,6 @@ function withDate(attributes: CookieAttributes): CookieAttributes {
 
 function then<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<U> {
   return value instanceof Promise ? value.then(next) : next(value)
-}
-
-/** The value of a Cookie header (RFC 6265 section 4.2.1). */
-export function joinCookies(cookies: readonly Cookie[]): string {
-  return cookies.map((cookie) => cookie.cookieString()).join('; ')
 }
 
 function isToughJar(value: unknown): value is ToughCookieJar {

@@ -1,5 +1,6 @@
 import type { Cookie } from 'tough-cookie'
-import { type CookieJar, joinCookies } from '../cookie-jar.ts'
+import { joinCookies } from '../cookie-headers.ts'
+import type { CookieJar } from '../cookie-jar.ts'
 import type { PreparedRequest } from '../message/prepared-request.ts'
 import type { Response } from '../message/response.ts'
 import type { Exchange, ExchangeContext } from './exchange.ts'

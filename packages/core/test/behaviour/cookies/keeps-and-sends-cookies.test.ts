@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { CookieJar, CookieStoreError, Session, UsageError } from '@entreat/core'
 import { type Answer, reply, useSite } from '../requests/support/servers.ts'
 
@@ -61,6 +61,28 @@ test.each([
   await using session = new Session()
   await session.get(site().on(`/refused-${what.replaceAll(' ', '-')}`, setting(line)))
   expect(session.cookies.items()).toEqual([])
+})
+
+test('counts Max-Age from when the cookie came, however often it was sent since (RFC 6265 section 5.3 step 3)', async () => {
+  await using session = new Session()
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const began = Date.now()
+  await session.get(site().on('/sets', setting('a=1; Max-Age=60; Path=/')))
+  site().on('/in-use', setting('b=1; Path=/'))
+  for (const seconds of [1, 30, 59]) {
+    vi.setSystemTime(began + seconds * 1000)
+    expect(await cookieTo(session, `${site().url}/in-use`)).toContain('a=1')
+  }
+  vi.setSystemTime(began + 61_000)
+  site().on('/over', reply(200))
+  expect(await cookieTo(session, `${site().url}/over`)).toBe('b=1')
+})
+
+test('keeps cookies with a Max-Age that no Date can hold', async () => {
+  await using session = new Session()
+  await session.get(site().on('/for-ever', setting(`a=1; Max-Age=${'9'.repeat(30)}; Path=/`)))
+  expect(await cookieTo(session, `${site().url}/for-ever-2`)).toBe('a=1')
 })
 
 test('lets Max-Age beat Expires (RFC 6265 section 5.3)', async () => {
