@@ -1,4 +1,4 @@
-// `npm start`, `npm test` and `pnpm build`: install what is missing, build, then run the tour or the tests.
+// `npm start`, `npm test`, `pnpm bench` and others: install what is missing, build, then run the tour, the tests or the benchmarks.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,9 +7,17 @@ import { install, root, run, runMain, ScriptError, workspaceFolders } from './in
 const inCI = process.env.CI === 'true'
 const summaryFile = join(root, '.cache', 'test-summary.json')
 
+/** Programs that need nothing but the built packages, with what Node is told. */
+const programs = new Map([
+  ['start', [join('examples', 'tour', 'tour.mjs')]],
+  ['bench', [join('benchmarks', 'run.mjs')]],
+  ['soak', ['--expose-gc', join('benchmarks', 'soak', 'run.mjs')]],
+])
+
 async function main([command, ...args]) {
-  if (!['start', 'test', 'build'].includes(command)) {
-    throw new ScriptError('Usage: node scripts/run.mjs start|test|build [arguments]')
+  const commands = [...programs.keys(), 'test', 'build']
+  if (!commands.includes(command)) {
+    throw new ScriptError(`Usage: node scripts/run.mjs ${commands.join('|')} [arguments]`)
   }
   install()
   if (command === 'test' && inCI) {
@@ -18,7 +26,7 @@ async function main([command, ...args]) {
   }
   build()
   if (command === 'build') return 0
-  return command === 'start' ? startTour(args) : runTests(args)
+  return command === 'test' ? runTests(args) : runProgram(programs.get(command), args)
 }
 
 /** Compiles the packages alone: a test that does not type-check keeps nobody from the tour. */
@@ -29,10 +37,10 @@ function build() {
   if (run('tsc', ['-b', ...packages]) !== 0) throw new ScriptError('The build failed: tsc says why above.')
 }
 
-function startTour(args) {
-  const tour = join('examples', 'tour', 'tour.mjs')
-  if (!existsSync(join(root, tour))) throw new ScriptError(`Cannot start: ${tour} does not exist.`)
-  return run(process.execPath, [tour, ...args])
+function runProgram(call, args) {
+  const program = call.at(-1)
+  if (!existsSync(join(root, program))) throw new ScriptError(`Cannot start: ${program} does not exist.`)
+  return run(process.execPath, [...call, ...args])
 }
 
 /** In CI no test may be skipped, so what the tests need is installed; elsewhere they use what they find. */

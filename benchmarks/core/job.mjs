@@ -199,38 +199,8 @@ async function coldStart() {
   return { importMs: performance.now() - started, rssMib: (process.memoryUsage.rss() - before) / MIB }
 }
 
-/** Bytes that a GET leaves to the garbage collector, by V8's sampling of every allocation. */
-async function allocations() {
-  const inspector = await import('node:inspector/promises')
-  const { clients } = await import('./clients.mjs')
-  const url = `${plain}/json`
-  const { get, close } = clients[client]({ url, connections: 32, auth: true, cookies: 1 })
-  const run = async (requests) => {
-    let left = requests
-    const worker = async () => {
-      while (left-- > 0) await get(url)
-    }
-    await Promise.all(Array.from({ length: 32 }, worker))
-  }
-  await run(5000)
-  const session = new inspector.Session()
-  session.connect()
-  const options = {
-    samplingInterval: 4096,
-    includeObjectsCollectedByMajorGC: true,
-    includeObjectsCollectedByMinorGC: true,
-  }
-  await session.post('HeapProfiler.startSampling', options)
-  await run(10_000)
-  const { profile } = await session.post('HeapProfiler.stopSampling')
-  await close()
-  const sum = ({ selfSize, children }) => children.reduce((total, child) => total + sum(child), selfSize)
-  return { bytesPerRequest: sum(profile.head) / 10_000 }
-}
-
 async function run() {
   if (job === 'cold') return coldStart()
-  if (job === 'allocations') return allocations()
   if (job === 'oneShot' || job === 'tls') return begin(job)
   const mover = await movers[client]()
   const result = await transfer(mover[job])

@@ -1,4 +1,5 @@
 // Measuring: rounds are interleaved and the median is taken, so that whatever else the machine does falls on everybody.
+import { Session } from 'node:inspector/promises'
 
 export function median(numbers) {
   return quantile(numbers, 0.5)
@@ -33,6 +34,23 @@ export async function runRound(once, { ms, inFlight }) {
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
   }
+}
+
+/** What this process held at most, and what a request leaves to the garbage collector, by V8's sampling of every allocation. */
+export async function weigh(once, { ms, inFlight }) {
+  const peakMib = process.resourceUsage().maxRSS / 1024
+  const session = new Session()
+  session.connect()
+  await session.post('HeapProfiler.startSampling', {
+    samplingInterval: 4096,
+    includeObjectsCollectedByMajorGC: true,
+    includeObjectsCollectedByMinorGC: true,
+  })
+  const { requests } = await runRound(once, { ms, inFlight })
+  const { profile } = await session.post('HeapProfiler.stopSampling')
+  session.disconnect()
+  const sum = ({ selfSize, children }) => children.reduce((total, child) => total + sum(child), selfSize)
+  return { peakMib, kibPerRequest: sum(profile.head) / 1024 / requests }
 }
 
 /**

@@ -6,14 +6,16 @@ const pad = (value, width) => String(value).padStart(width)
 
 export function printScenario({ name, inFlight, ms, results }) {
   console.log(`${name} (rounds of ${ms} ms, ${inFlight} in flight)`)
-  console.log(`  ${'client'.padEnd(16)} CPU us   x ${BASE} (quartiles)   requests/s   p50 ms   p99 ms`)
-  for (const { name: client, cpuMicros, perSecond, p50, p99 } of results) {
+  console.log(
+    `  ${'client'.padEnd(16)} CPU us   x ${BASE} (quartiles)   requests/s   p50 ms   p99 ms   peak MiB   KiB a request`,
+  )
+  for (const { name: client, cpuMicros, perSecond, p50, p99, peakMib, kibPerRequest } of results) {
     const against = ratio(results, client, BASE)
     const spread =
       against === null ? '' : `${against.median.toFixed(2)} (${against.low.toFixed(2)} to ${against.high.toFixed(2)})`
-    console.log(
-      `  ${client.padEnd(16)} ${pad(cpuMicros.toFixed(1), 6)}   ${spread.padEnd(31)} ${pad(perSecond.toFixed(0), 10)} ${pad(p50.toFixed(2), 8)} ${pad(p99.toFixed(2), 8)}`,
-    )
+    const times = `${pad(perSecond.toFixed(0), 10)} ${pad(p50.toFixed(2), 8)} ${pad(p99.toFixed(2), 8)}`
+    const weights = `${pad(peakMib.toFixed(0), 10)} ${pad(kibPerRequest.toFixed(1), 15)}`
+    console.log(`  ${client.padEnd(16)} ${pad(cpuMicros.toFixed(1), 6)}   ${spread.padEnd(31)} ${times} ${weights}`)
   }
   console.log()
 }
@@ -26,7 +28,6 @@ const figures = {
   perSecond: (value) => `${value.toFixed(0)} requests/s`,
   importMs: (value) => `import ${value.toFixed(0)} ms`,
   rssMib: (value) => `+${value.toFixed(0)} MiB`,
-  bytesPerRequest: (value) => `${(value / 1024).toFixed(1)} KiB a request`,
 }
 
 export function printJobs(title, results, { mib }) {

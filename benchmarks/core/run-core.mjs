@@ -39,7 +39,9 @@ async function startWorker(name, scenario, urls) {
     await once(worker, 'exit')
   }
   const { canRun } = await ask({ urls })
-  if (canRun) return { name, round: async (ms) => (await ask({ ms })).round, close }
+  const round = async (ms) => (await ask({ ms })).round
+  const weigh = async (weighMs) => (await ask({ weighMs })).weights
+  if (canRun) return { name, round, weigh, close }
   await close()
   return null
 }
@@ -51,7 +53,10 @@ async function runScenario(scenario, urls, { rounds, ms }) {
   const workers = await Promise.all(names.map((client) => startWorker(client, scenario, urls)))
   const contenders = workers.filter((worker) => worker !== null)
   const results = await compare(contenders, { ms, rounds })
-  for (const { close } of contenders) await close()
+  for (const [index, { weigh, close }] of contenders.entries()) {
+    Object.assign(results[index], await weigh(ms))
+    await close()
+  }
   return { name, inFlight, rounds, ms, results }
 }
 
@@ -92,12 +97,6 @@ const jobs = [
     title: 'cold start',
     peers: ['entreat', 'undici.request', 'node:http', 'got', 'axios', 'ky', 'node-fetch', 'superagent', 'needle'],
     rounds: 3,
-  },
-  {
-    name: 'allocations',
-    title: 'what a GET allocates',
-    peers: ['entreat', 'undici.request', 'bare dispatch', 'fetch', 'node:http', 'got', 'axios'],
-    rounds: 1,
   },
 ]
 

@@ -24,6 +24,15 @@ export const scenarios = [
     settings: { auth: true, cookies: 1 },
     run: get,
   },
+  {
+    name: 'GET, one cookie and Basic, another URL every time',
+    inFlight: IN_FLIGHT,
+    settings: { auth: true, cookies: 1 },
+    run(client, { http }) {
+      let asked = 0
+      return client.get && (() => client.get(`${http}/json/${asked++}?page=2&q=a%20b`))
+    },
+  },
   { name: 'GET, 10 cookies', inFlight: IN_FLIGHT, settings: { cookies: 10 }, run: get },
   { name: 'GET, Basic', inFlight: IN_FLIGHT, settings: { auth: true }, run: get },
   {

@@ -57,7 +57,7 @@ function reply(socket, path) {
   if (kind === 'download') stream(socket, zeros, Number(length))
   else if (kind === 'lines') stream(socket, lines, Number(length))
   else if (kind === 'slow') setTimeout(() => socket.write(answers.get('/json')), Number(length))
-  else socket.write(answers.get(path) ?? answers.get('/missing'))
+  else socket.write(answers.get(path) ?? answers.get(kind === 'json' ? '/json' : '/missing'))
 }
 
 /** What a head says of the body to come: so many bytes, or Infinity for chunked. */

@@ -1,8 +1,8 @@
 // One client in one scenario, in a process of its own: a heap and a compiler that nobody else has been at. Runs a round whenever it is told to.
 //
-//   fork('worker.mjs', [CLIENT, SCENARIO]); { urls } opens it, { ms } runs a round of so many milliseconds, { close } ends it
+//   fork('worker.mjs', [CLIENT, SCENARIO]); { urls } opens it, { ms } runs a round of so many milliseconds, { weighMs } weighs one, { close } ends it
 import { clients } from './clients.mjs'
-import { runRound } from './measure.mjs'
+import { runRound, weigh } from './measure.mjs'
 import { scenarios } from './scenarios.mjs'
 
 const [name, title] = process.argv.slice(2)
@@ -21,6 +21,7 @@ function open(urls) {
 async function handle(message) {
   if (message.urls) open(message.urls)
   else if (message.ms) process.send({ round: await runRound(once, { ms: message.ms, inFlight }) })
+  else if (message.weighMs) process.send({ weights: await weigh(once, { ms: message.weighMs, inFlight }) })
   else {
     await client.close()
     process.disconnect()

@@ -8,6 +8,7 @@ import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
 import { dispatch, type Link } from './dispatch.ts'
 import type { Http2Connection } from './http2-connection.ts'
+import type { Place } from './idle-connections.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { Route } from './route.ts'
 import { StallTimer } from './stall-timer.ts'
@@ -43,6 +44,8 @@ export class HTTPConnection implements Connection, Link {
   readonly opening: Opening
   readonly readTimer: StallTimer = new StallTimer()
   guard: ParserGuard | null = null
+  /** Where it stands among others; its owner's. */
+  place: Place | null = null
   /** Reserved for one exchange of several legs. */
   leased = false
   #served = 0

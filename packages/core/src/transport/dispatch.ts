@@ -243,7 +243,7 @@ class Leg implements BodyTap, Stallable {
   // ── the end, good or bad ────────────────────────────────────────────────
 
   #letGo(): void {
-    this.#readTimer.stop()
+    this.#readTimer.release()
     if (this.#onAbort !== null) this.#options.signal?.removeEventListener('abort', this.#onAbort)
   }
 

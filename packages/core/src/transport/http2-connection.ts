@@ -8,6 +8,7 @@ import type { Response } from '../message/response.ts'
 import type { Opening } from '../message/timings.ts'
 import type { ConnectionOwner, OpenedSocket } from './connection.ts'
 import { exchangeHttp2, type Http2Link } from './http2-exchange.ts'
+import type { Place } from './idle-connections.ts'
 import { StallTimer } from './stall-timer.ts'
 import type { TransportOptions } from './transport-adapter.ts'
 
@@ -38,6 +39,8 @@ export class Http2Connection implements Http2Link {
   answered = 0
   lastProcessed: number = Infinity
   failure: unknown = null
+  /** Where it stands among others; its owner's. */
+  place: Place | null = null
   /** Slots in use. */
   active = 0
   #slots: number = STREAMS_AT_FIRST

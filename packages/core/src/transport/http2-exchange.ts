@@ -249,7 +249,7 @@ class Http2Exchange implements BodyTap, Stallable {
   // ── the end, good or bad ────────────────────────────────────────────────
 
   #letGo(): void {
-    this.#readTimer.stop()
+    this.#readTimer.release()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     if (this.#outgoing === null) return
     this.#outgoing.stop(this.#error ?? new Error('the response is complete'))

@@ -2,60 +2,79 @@ import { ConnectionError, redactUrl } from '../errors.ts'
 import type { ResolvedLimits } from '../limits.ts'
 import type { ConnectionOwner, HTTPConnection } from './connection.ts'
 import { Http2Connection } from './http2-connection.ts'
+import { IdleConnections, Place } from './idle-connections.ts'
 import { retold } from './network-error.ts'
 import type { PoolKey } from './pool-key.ts'
+import {
+  isEmpty,
+  leaveLine,
+  type Line,
+  newOrigin,
+  newPool,
+  type Origin,
+  type Pool,
+  serveLines,
+  standInLine,
+} from './pool.ts'
 import { Slots } from './slots.ts'
 import { NOTHING_SENT, type PooledConnection, Waiter, type Wanted } from './waiter.ts'
 
-interface Pool {
-  readonly key: PoolKey
-  readonly idle: HTTPConnection[]
-  /** Connections with several slots, whether any of them is free or not; those opened first come first. */
-  readonly shared: Http2Connection[]
-  readonly all: Set<PooledConnection>
-  readonly attempts: Set<AbortController>
-  readonly waiters: Waiter[]
-}
+/** How long attempts live that nobody waits for. Under load the next request comes sooner, and would have to begin again. */
+const SURPLUS_MS = 50
 
 /**
  * Every connection of one adapter, by key. A key says all that must be equal for two requests to share a connection.
  *
  * An attempt to connect belongs to the pool, not to the request that caused it: whichever connection is free first goes to the request that has waited
- * longest, and an attempt that nobody waits for any more is cancelled. When all connections are in use, the one idle longest elsewhere makes room.
+ * longest, and attempts that nobody waits for any more are cancelled. When all connections are in use, the one idle longest elsewhere makes room.
  */
 export class Pools implements ConnectionOwner {
   readonly #pools = new Map<string, Pool>()
-  readonly #poolOf = new WeakMap<PooledConnection, Pool>()
+  readonly #origins = new Map<string, Origin>()
   readonly #slots = new Slots()
-  /** Pools with requests that wait for a slot. */
-  readonly #blocked = new Set<Pool>()
-  /** Connections and attempts, by origin and in all. */
-  readonly #openTo = new Map<string, number>()
+  readonly #idle = new IdleConnections()
+  /** Pools that wait because of the limit for all, by limit. */
+  readonly #lines = new Map<number, Line>()
+  /** Connections and attempts. */
   #open = 0
-  #usedLast: Pool | null = null
 
   /** An idle connection at once, or `null`. */
   take({ text }: PoolKey): HTTPConnection | null {
-    const idle = this.#pools.get(text)?.idle
-    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
+    const pool = this.#pools.get(text)
+    return pool === undefined ? null : this.#takeIdle(pool)
+  }
+
+  /** A free slot of a shared connection at once, or `null`. */
+  takeSlot({ text }: PoolKey): Http2Connection | null {
+    const pool = this.#pools.get(text)
+    return pool === undefined ? null : this.#takeSlot(pool)
+  }
+
+  #takeIdle({ idle }: Pool): HTTPConnection | null {
+    for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
+      this.#idle.remove(connection.place as Place)
       if (!connection.closed) return connection
     }
     return null
   }
 
-  /** A free slot of a shared connection at once, or `null`. */
-  takeSlot({ text }: PoolKey): Http2Connection | null {
-    return this.#pools.get(text)?.shared.find((connection) => connection.reserve()) ?? null
+  #takeSlot({ shared }: Pool): Http2Connection | null {
+    const free = shared.find((connection) => connection.reserve())
+    if (free === undefined) return null
+    this.#idle.remove(free.place as Place)
+    return free
   }
 
-  /** Takes an idle connection that anybody may use, and keeps it under another key from now on. */
+  /** Takes an idle connection that anybody may use, and keeps it under another key of the same origin from now on. */
   adopt(from: PoolKey, to: PoolKey): HTTPConnection | null {
     const connection = this.take(from)
     if (connection === null) return null
-    this.#pools.get(from.text)?.all.delete(connection)
-    const pool = this.#poolFor(to)
-    pool.all.add(connection)
-    this.#poolOf.set(connection, pool)
+    const place = connection.place as Place
+    const former = place.pool
+    former.all.delete(connection)
+    place.pool = this.#poolFor(to)
+    place.pool.all.add(connection)
+    this.#dropIfEmpty(former)
     return connection
   }
 
@@ -71,39 +90,54 @@ export class Pools implements ConnectionOwner {
       const waiter = new Waiter(wanted, resolve, reject, (one, error) => this.#leave(pool, one, error))
       pool.waiters.push(waiter)
       this.#serve(pool)
-      if (pool.waiters.includes(waiter)) waiter.startPoolTime()
+      waiter.startPoolTime()
     })
   }
 
   #poolFor(key: PoolKey): Pool {
     let pool = this.#pools.get(key.text)
     if (pool === undefined) {
-      pool = { key, idle: [], shared: [], all: new Set(), attempts: new Set(), waiters: [] }
-      this.#pools.set(key.text, pool)
+      let origin = this.#origins.get(key.origin)
+      if (origin === undefined) this.#origins.set(key.origin, (origin = newOrigin()))
+      this.#pools.set(key.text, (pool = newPool(key, origin)))
     }
     return pool
   }
 
+  #dropIfEmpty(pool: Pool): void {
+    const { key, origin } = pool
+    if (!isEmpty(pool) || this.#pools.get(key.text) !== pool) return
+    this.#pools.delete(key.text)
+    if (--origin.pools === 0) this.#origins.delete(key.origin)
+  }
+
   /** Gives what is idle, and opens what may be opened, to those who wait. */
   #serve(pool: Pool): void {
+    if (!this.#findRoom(pool)) leaveLine(pool)
+    this.#trim(pool)
+    // Those who are connecting come first: once one of them is met, so are all before it.
+    for (let at = Math.min(this.#awaited(pool), pool.waiters.length) - 1; at >= 0; at--) {
+      const waiter = pool.waiters[at] as Waiter
+      if (waiter.isConnecting) break
+      waiter.startConnectTime()
+    }
+    this.#dropIfEmpty(pool)
+  }
+
+  /** @returns whether it stands in line now, because there is no room. */
+  #findRoom(pool: Pool): boolean {
     while (pool.waiters.length > 0) {
-      const free = this.take(pool.key) ?? this.takeSlot(pool.key)
+      const free = this.#takeIdle(pool) ?? this.#takeSlot(pool)
       if (free !== null) {
         ;(pool.waiters.shift() as Waiter).give(free)
         continue
       }
       const next = pool.waiters[this.#awaited(pool)]
-      if (next === undefined || pool.shared.some(({ mayTakeMore }) => mayTakeMore)) break
-      if (!this.#mayOpen(pool, next.wanted.limits)) break
+      if (next === undefined || pool.shared.some(({ mayTakeMore }) => mayTakeMore)) return false
+      if (this.#standsInLine(pool, next.wanted.limits)) return true
       this.#attempt(pool, next)
     }
-    while (pool.attempts.size > this.#slots.connectionsFor(pool.waiters.length, pool.key))
-      this.#cancel(pool, [...pool.attempts].at(-1) as AbortController)
-    const awaited = this.#awaited(pool)
-    for (const waiter of pool.waiters.slice(0, awaited)) waiter.startConnectTime()
-    if (pool.waiters.length > awaited) this.#blocked.add(pool)
-    else this.#blocked.delete(pool)
-    if (pool.all.size + pool.waiters.length === 0) this.#pools.delete(pool.key.text)
+    return false
   }
 
   /** How many requests the attempts under way will serve, as far as one can tell. */
@@ -111,31 +145,51 @@ export class Pools implements ConnectionOwner {
     return attempts.size === 0 ? 0 : attempts.size * this.#slots.of(key)
   }
 
-  #mayOpen(pool: Pool, limits: ResolvedLimits): boolean {
-    const { origin } = pool.key
-    if ((this.#openTo.get(origin) ?? 0) >= limits.connectionsPerOrigin && !this.#evictIdle(origin)) return false
-    return this.#open < limits.connections || this.#evictIdle(null)
+  /** Makes room for one more connection, or makes the pool wait for room. */
+  #standsInLine(pool: Pool, { connections, connectionsPerOrigin }: ResolvedLimits): boolean {
+    const { origin } = pool
+    if (origin.open >= connectionsPerOrigin && !this.#evictIdle(origin))
+      standInLine(pool, origin.lines, connectionsPerOrigin)
+    else if (this.#open >= connections && !this.#evictIdle(null)) standInLine(pool, this.#lines, connections)
+    else return false
+    return true
   }
 
-  /** Closes the connection that has been idle longest in the pool used longest ago, of one origin or of all. */
-  #evictIdle(origin: string | null): boolean {
-    for (const pool of this.#pools.values()) {
-      if (origin !== null && pool.key.origin !== origin) continue
-      const oldest = pool.idle.shift() ?? pool.shared.find(({ active }) => active === 0)
-      if (oldest === undefined) continue
-      this.#forget(pool, oldest)
-      oldest.destroy()
-      return true
-    }
-    return false
+  /** Closes the connection that has been idle longest, of one origin or of all. */
+  #evictIdle(origin: Origin | null): boolean {
+    const place = this.#idle.oldest(origin)
+    if (place === null) return false
+    this.#forget(place)
+    this.#dropIfEmpty(place.pool)
+    place.connection.destroy()
+    return true
   }
 
-  #count(pool: Pool, change: 1 | -1): void {
-    const { origin } = pool.key
-    const open = (this.#openTo.get(origin) ?? 0) + change
-    if (open === 0) this.#openTo.delete(origin)
-    else this.#openTo.set(origin, open)
+  #count({ origin }: Pool, change: 1 | -1): void {
+    origin.open += change
     this.#open += change
+  }
+
+  /** Ends attempts that nobody waits for: soon, or at once where others wait for room. */
+  #trim(pool: Pool): void {
+    if (this.#surplusOf(pool) <= 0) return
+    if (this.#lines.size + pool.origin.lines.size > 0) return this.#cancelSurplus(pool)
+    pool.trimming ??= setTimeout(() => {
+      pool.trimming = null
+      this.#cancelSurplus(pool)
+    }, SURPLUS_MS).unref()
+  }
+
+  #surplusOf({ attempts, waiters, key }: Pool): number {
+    return attempts.size === 0 ? 0 : attempts.size - this.#slots.connectionsFor(waiters.length, key)
+  }
+
+  #cancelSurplus(pool: Pool): void {
+    const surplus = this.#surplusOf(pool)
+    if (surplus <= 0) return
+    for (const attempt of [...pool.attempts].slice(-surplus)) this.#cancel(pool, attempt)
+    this.#dropIfEmpty(pool)
+    this.#serveLines(pool.origin)
   }
 
   #attempt(pool: Pool, waiter: Waiter): void {
@@ -154,15 +208,18 @@ export class Pools implements ConnectionOwner {
     if (connection.closed) return this.#failed(pool, attempt, waiter, closedAtOnce(waiter.wanted))
     pool.attempts.delete(attempt)
     pool.all.add(connection)
-    this.#poolOf.set(connection, pool)
+    const place = new Place(connection, pool)
+    connection.place = place
     if (connection instanceof Http2Connection) {
       connection.expect(this.#slots.of(pool.key))
       pool.shared.push(connection)
+      this.#idle.add(place)
     } else {
       if (pool.key.mayShare === true) this.#slots.learn(pool.key, 1)
       this.#giveFirst(pool, connection)
     }
     this.#serve(pool)
+    if (place.isIdle) this.#serveLines(pool.origin)
   }
 
   /** All who waited may have left in this very moment. */
@@ -175,11 +232,11 @@ export class Pools implements ConnectionOwner {
   #failed(pool: Pool, attempt: AbortController, waiter: Waiter, error: unknown): void {
     if (!pool.attempts.delete(attempt)) return
     this.#count(pool, -1)
-    const unlucky = pool.waiters.includes(waiter) ? waiter : pool.waiters.find(({ isConnecting }) => isConnecting)
+    const unlucky = waiter.isSettled ? pool.waiters.find(({ isConnecting }) => isConnecting) : waiter
     if (unlucky !== undefined) this.#remove(pool, unlucky)?.fail(error)
     if (pool.key.mayShare === true) this.#failOthers(pool, error)
     this.#serve(pool)
-    this.#serveBlocked()
+    this.#serveLines(pool.origin)
   }
 
   /** An attempt for several fails for all of them: otherwise each would try in his turn. */
@@ -196,7 +253,7 @@ export class Pools implements ConnectionOwner {
     // Of those who wait for one attempt, many may give up in this very moment.
     if (pool.key.mayShare === true) setImmediate(() => this.#pools.get(pool.key.text) === pool && this.#serve(pool))
     else this.#serve(pool)
-    this.#serveBlocked()
+    this.#serveLines(pool.origin)
   }
 
   #remove(pool: Pool, waiter: Waiter): Waiter | null {
@@ -213,51 +270,51 @@ export class Pools implements ConnectionOwner {
   }
 
   onIdle(connection: HTTPConnection): void {
-    const pool = this.#poolOf.get(connection)
-    if (pool === undefined) return
+    const place = connection.place as Place
+    const { pool } = place
     const first = pool.waiters.shift()
     if (first !== undefined) {
       first.give(connection)
       return this.#serve(pool)
     }
     pool.idle.push(connection)
-    this.#markUsed(pool)
-    if (this.#blocked.size > 0) this.#serveBlocked()
+    this.#idle.add(place)
+    this.#serveLines(pool.origin)
   }
 
   onSlots(connection: Http2Connection): void {
-    const pool = this.#poolOf.get(connection)
-    if (pool === undefined) return
+    const { place } = connection
+    if (place === null) return
+    const { pool } = place
     this.#slots.learn(pool.key, connection.slots)
     if (pool.waiters.length > 0) this.#serve(pool)
     if (connection.active > 0) return
-    this.#markUsed(pool)
-    if (this.#blocked.size > 0) this.#serveBlocked()
-  }
-
-  /** Used last: the pools idle longest come first. */
-  #markUsed(pool: Pool): void {
-    if (this.#usedLast === pool) return
-    this.#usedLast = pool
-    this.#pools.delete(pool.key.text)
-    this.#pools.set(pool.key.text, pool)
+    this.#idle.add(place)
+    this.#serveLines(pool.origin)
   }
 
   onClosed(connection: PooledConnection): void {
-    const pool = this.#poolOf.get(connection)
-    if (pool === undefined) return
+    const { place } = connection
+    if (place === null) return
+    this.#forget(place)
+    this.#serve(place.pool)
+    this.#serveLines(place.pool.origin)
+  }
+
+  /** It is closed, or will be in a moment. */
+  #forget(place: Place): void {
+    const { connection, pool } = place
+    this.#idle.remove(place)
     remove(connection instanceof Http2Connection ? pool.shared : pool.idle, connection)
-    this.#forget(pool, connection)
-    this.#serve(pool)
-    this.#serveBlocked()
+    pool.all.delete(connection)
+    connection.place = null
+    this.#count(pool, -1)
   }
 
-  #forget(pool: Pool, connection: PooledConnection): void {
-    if (pool.all.delete(connection)) this.#count(pool, -1)
-  }
-
-  #serveBlocked(): void {
-    for (const pool of this.#blocked) this.#serve(pool)
+  /** There may be room for those who wait for it. */
+  #serveLines({ lines }: Origin): void {
+    if (lines.size > 0) serveLines(lines, (pool) => this.#serve(pool))
+    if (this.#lines.size > 0) serveLines(this.#lines, (pool) => this.#serve(pool))
   }
 
   /** Ends every connection and every attempt; resolves when the sockets are gone. Requests that wait or run fail with ERR_CLOSED. */
@@ -266,7 +323,8 @@ export class Pools implements ConnectionOwner {
     for (const pool of this.#pools.values()) {
       for (const waiter of pool.waiters.splice(0)) waiter.fail(closedError(waiter.wanted))
       for (const attempt of pool.attempts) this.#cancel(pool, attempt)
-      this.#blocked.delete(pool)
+      leaveLine(pool)
+      clearTimeout(pool.trimming ?? undefined)
       for (const connection of pool.all) {
         const { socket } = connection
         if (!socket.closed) sockets.push(new Promise((resolve) => socket.once('close', () => resolve())))

@@ -35,7 +35,7 @@ export class StallTimer {
 
   /** @param now - by `performance.now()`, if that is known already. */
   start(now: number = performance.now()): void {
-    if (this.#ms === null) return
+    if (this.#ms === null || this.#watched === null) return
     this.#isRunning = true
     this.#due = now + this.#ms
     if (this.#timer === null || this.#firesAt > this.#due) this.#arm()
@@ -54,9 +54,15 @@ export class StallTimer {
     this.#timer?.unref()
   }
 
+  /** Stops, and holds nothing of the exchange any more: an idle connection would keep its last response in memory. */
+  release(): void {
+    this.stop()
+    this.#watched = null
+  }
+
   /** Stops for good. */
   close(): void {
-    this.#isRunning = false
+    this.release()
     clearTimeout(this.#timer ?? undefined)
     this.#timer = null
   }

@@ -36,6 +36,7 @@ export class Waiter {
   readonly #onAbort: () => void
   #timer: NodeJS.Timeout | undefined
   #isConnecting = false
+  #isSettled = false
 
   /** @param leave - called when a timer or the signal ends the waiting. */
   constructor(
@@ -57,10 +58,15 @@ export class Waiter {
     return this.#isConnecting
   }
 
-  /** Starts `timeout.pool`. */
+  /** Whether it waits no more. */
+  get isSettled(): boolean {
+    return this.#isSettled
+  }
+
+  /** Starts `timeout.pool`, unless it waits for an attempt, or no more. */
   startPoolTime(): void {
     const { pool } = this.wanted.timeout
-    if (pool === null || this.#isConnecting) return
+    if (pool === null || this.#isConnecting || this.#isSettled) return
     const message = `${this.#what()}: no connection became free within timeout.pool = ${pool} ms`
     this.#timer = setTimeout(() => this.#leave(new PoolTimeout(message, this.#facts())), pool)
   }
@@ -87,6 +93,7 @@ export class Waiter {
   }
 
   #settle(): void {
+    this.#isSettled = true
     clearTimeout(this.#timer)
     this.wanted.signal?.removeEventListener('abort', this.#onAbort)
   }

@@ -1,4 +1,5 @@
-import { type HTTPAdapter, PoolTimeout, Session } from '@entreat/core'
+import type { LookupFunction } from 'node:net'
+import { HTTPAdapter, PoolTimeout, Session } from '@entreat/core'
 import { describe, expect, it, vi } from 'vitest'
 import { failure, rejection, signalOf, within } from '../support/failure.ts'
 import { RawServer, reply } from '../support/raw-server.ts'
@@ -222,5 +223,24 @@ describe('an attempt to connect', () => {
     expect(error.code).toBe('ERR_CONNECT_TIMEOUT')
     controller.abort()
     await second
+  })
+
+  it('is not given up because another connection is free first, while requests keep coming', async () => {
+    await using raw = await RawServer.start(() => reply('ok'))
+    let attempts = 0
+    // Connections take longer than answers do.
+    const lookup: LookupFunction = (_host, _options, callback) => {
+      attempts++
+      setTimeout(() => callback(null, [{ address: '127.0.0.1', family: 4 }]), 30)
+    }
+    await using session = new Session({ trustEnv: false }).mount('http://', new HTTPAdapter({ lookup }))
+    const url = raw.url.replace('127.0.0.1', 'host.test')
+    await Promise.all(Array.from({ length: 9 }, () => session.get(url)))
+    let left = 2000
+    const caller = async (): Promise<void> => {
+      while (left-- > 0) await session.get(url)
+    }
+    await Promise.all(Array.from({ length: 10 }, caller))
+    expect([attempts, raw.mostOpen]).toEqual([10, 10])
   })
 })

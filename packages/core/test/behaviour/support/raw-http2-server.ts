@@ -111,6 +111,7 @@ export class RawHttp2Server {
   readonly connections: RawHttp2Connection[] = []
   readonly #server: Server
   readonly #sockets = new Set<TLSSocket>()
+  #isClosing = false
 
   private constructor(server: Server) {
     this.#server = server
@@ -127,6 +128,8 @@ export class RawHttp2Server {
   }
 
   #accept(socket: TLSSocket, handler: RawHttp2Handler): void {
+    // Still in its handshake when the server closed.
+    if (this.#isClosing) return void socket.destroy()
     this.#sockets.add(socket)
     socket.setNoDelay()
     socket.on('error', () => {})
@@ -150,6 +153,7 @@ export class RawHttp2Server {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const socket of this.#sockets) socket.destroy()
     await closed
