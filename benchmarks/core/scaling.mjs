@@ -2,99 +2,40 @@
 // flight. And what a connection and a request in flight hold, and whether anything is left of a million requests.
 //
 //   pnpm bench scaling [--requests 1000000] [--json FILE]
-import { fork } from 'node:child_process'
+//
+// Exits 1 if something is not flat. A thousand connections have a cost of their own, cold memory above all, which undici has to pay too: where it does
+// the same in the same run, what grows may grow as long as it stays cheaper.
+import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { HTTPAdapter, Session } from '@entreat/core'
-import { median } from './measure.mjs'
+import { parseArgs, promisify } from 'node:util'
+import { Session } from '@entreat/core'
+import { growths } from './growth.mjs'
 
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const KIB = 1024
-const ROUNDS = 5
-const A_ROUND = 4000
 /** How much dearer the largest may be than the smallest: noise, and what a larger heap costs the garbage collector. */
 const FLAT = 1.25
 
-const { values } = parseArgs({
-  options: { requests: { type: 'string', default: '1000000' }, json: { type: 'string' } },
-})
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function inFlight(count, total, call) {
-  let next = 0
-  const worker = async () => {
-    while (next < total) await call(next++)
+async function measureGrowth(name, urls) {
+  const rows = {}
+  for (const client of growths[name].clients) {
+    const args = ['--expose-gc', here('growth.mjs'), client, name, JSON.stringify(urls)]
+    rows[client] = JSON.parse((await promisify(execFile)(process.execPath, args)).stdout)
   }
-  await Promise.all(Array.from({ length: count }, worker))
+  return rows
 }
 
-async function cpuOf(total, run) {
-  const before = process.cpuUsage()
-  await run()
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / total
-}
-
-/** CPU of a request for each size; rounds are interleaved. */
-async function compareSizes(sizes, open) {
-  const cases = []
-  for (const size of sizes) cases.push({ size, ...(await open(size)), runs: [] })
-  for (let round = -1; round < ROUNDS; round++) {
-    for (const { run, runs } of cases) {
-      globalThis.gc()
-      const micros = await cpuOf(A_ROUND, () => run(A_ROUND))
-      if (round >= 0) runs.push(micros)
-    }
+function printGrowth(name, rows) {
+  console.log(name)
+  for (const [client, sizes] of Object.entries(rows)) {
+    const shown = sizes.map(({ size, cpuMicros, ratio }) => `${size}: ${cpuMicros.toFixed(1)} (x${ratio.toFixed(2)})`)
+    console.log(`  ${client.padEnd(16)} ${shown.map((one) => one.padEnd(20)).join(' ')}`)
   }
-  for (const { close } of cases) await close()
-  return cases.map(({ size, runs }) => ({ size, cpuMicros: median(runs) }))
-}
-
-const newSession = (options = {}) =>
-  new Session({ trustEnv: false, limits: { connectionsPerOrigin: 1000, connections: 2000 }, ...options })
-
-const growths = {
-  origins: ({ http }) =>
-    compareSizes([1, 10, 100, 1000], async (size) => {
-      const { port } = new URL(http)
-      const lookup = (_host, options, callback) =>
-        options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4)
-      const session = newSession()
-      session.mount('http://', new HTTPAdapter({ lookup }))
-      const urls = Array.from({ length: size }, (_, index) => `http://host${index}.test:${port}/json`)
-      await inFlight(32, size, (index) => session.get(urls[index]))
-      return {
-        run: (total) => inFlight(32, total, (index) => session.get(urls[index % size])),
-        close: () => session.close(),
-      }
-    }),
-  'cookies in the jar': ({ http }) =>
-    compareSizes([1, 100, 10_000], async (size) => {
-      const session = newSession()
-      session.cookies.set('session', 'abc', { url: http })
-      for (let index = 1; index < size; index++)
-        session.cookies.set('name', 'value', { domain: `site${index}.example` })
-      return { run: (total) => inFlight(32, total, () => session.get(`${http}/json`)), close: () => session.close() }
-    }),
-  'cookies in the jar, one set by every answer': ({ http }) =>
-    compareSizes([1, 100, 10_000], async (size) => {
-      const session = newSession()
-      for (let index = 1; index < size; index++)
-        session.cookies.set('name', 'value', { domain: `site${index}.example` })
-      return { run: (total) => inFlight(32, total, () => session.get(`${http}/cookie`)), close: () => session.close() }
-    }),
-  mounts: ({ http }) =>
-    compareSizes([1, 10, 100], async (size) => {
-      const session = newSession()
-      for (let index = 1; index < size; index++) session.mount(`https://site${index}.example/`, new HTTPAdapter())
-      return { run: (total) => inFlight(32, total, () => session.get(`${http}/json`)), close: () => session.close() }
-    }),
-  'requests in flight': ({ http }) =>
-    compareSizes([1, 10, 100, 1000], async (size) => {
-      const session = newSession()
-      return { run: (total) => inFlight(size, total, () => session.get(`${http}/json`)), close: () => session.close() }
-    }),
 }
 
 async function settledMemory() {
@@ -105,84 +46,123 @@ async function settledMemory() {
   return process.memoryUsage()
 }
 
-/** What 1,000 of something hold, in KiB each: on the heap, and with buffers and sockets (resident memory, which the allocator rounds up). */
+/** What 1,000 of something hold, in KiB each: on the heap, and outside it in buffers. The kernel's buffers are not counted. */
 async function heldBy({ http }, path, whileHeld) {
   const count = 1000
-  const session = newSession()
+  const session = new Session({ trustEnv: false, limits: { connectionsPerOrigin: count, connections: count } })
   await session.get(`${http}/json`)
   const before = await settledMemory()
-  const all = Promise.all(Array.from({ length: count }, () => session.get(`${http}${path}`)))
+  // Nobody keeps the responses.
+  const call = async () => void (await session.get(`${http}${path}`))
+  const all = Promise.all(Array.from({ length: count }, call))
   const during = await whileHeld(all)
   await all
   await session.close()
-  return { heapKib: (during.heapUsed - before.heapUsed) / count / KIB, rssKib: (during.rss - before.rss) / count / KIB }
+  const each = (key) => (during[key] - before[key]) / count / KIB
+  return { heapKib: each('heapUsed'), outsideKib: each('external') }
+}
+
+async function measureHeld(urls) {
+  const idle = await heldBy(urls, '/json', async (all) => {
+    await all
+    return settledMemory()
+  })
+  const busy = await heldBy(urls, '/slow/3000', async () => {
+    await sleep(1500)
+    return settledMemory()
+  })
+  return { 'an idle connection': idle, 'a request in flight and its connection': busy }
 }
 
 /** Heap and cost as the requests go by. */
 async function overTime({ http }, total) {
-  const session = newSession({ auth: ['user', 'password'] })
+  const session = new Session({ trustEnv: false, auth: ['user', 'password'] })
   session.cookies.set('session', 'abc', { url: http })
   const marks = []
   let done = 0
-  for (const until of [1000, 10_000, 100_000, ...Array.from({ length: 9 }, (_, index) => (index + 2) * 100_000)].filter(
-    (mark) => mark <= total,
-  )) {
-    const count = until - done
-    const cpuMicros = await cpuOf(count, () =>
-      inFlight(32, count, async () => (await session.get(`${http}/json`)).json()),
-    )
-    done = until
-    marks.push({ requests: until, cpuMicros, heapMib: (await settledMemory()).heapUsed / KIB / KIB })
+  const steps = [1000, 10_000, 100_000, ...Array.from({ length: 9 }, (_, index) => (index + 2) * 100_000)]
+  for (const requests of steps.filter((step) => step <= total)) {
+    const cpu = process.cpuUsage()
+    const count = requests - done
+    const worker = async () => {
+      while (done < requests) {
+        done++
+        await (await session.get(`${http}/json`)).json()
+      }
+    }
+    await Promise.all(Array.from({ length: 32 }, worker))
+    const { user, system } = process.cpuUsage(cpu)
+    marks.push({
+      requests,
+      cpuMicros: (user + system) / count,
+      heapMib: (await settledMemory()).heapUsed / KIB / KIB,
+    })
   }
   await session.close()
   return marks
 }
 
-function verdict(what, figures, limit) {
-  const isMet = figures <= limit
-  console.log(`  ${isMet ? 'met    ' : 'NOT MET'} ${figures.toFixed(2)} <= ${limit} ${what}`)
-  return isMet
+function judgeGrowth(name, { entreat, 'undici.request': peer }) {
+  const largest = entreat.at(-1)
+  const against = peer === undefined ? null : largest.cpuMicros / peer.at(-1).cpuMicros
+  const isMet = largest.ratio <= FLAT || (against !== null && against <= 1)
+  const beside = against === null ? '' : `, and ${against.toFixed(2)}x undici.request, which has as many`
+  return { isMet, text: `${largest.size} ${name}: ${largest.ratio.toFixed(2)}x${beside}` }
 }
 
-async function main() {
-  const server = fork(fileURLToPath(new URL('server.mjs', import.meta.url)))
+function judgeTime(marks) {
+  const early = marks.find(({ requests }) => requests === 100_000) ?? marks[0]
+  const last = marks.at(-1)
+  const dearer = last.cpuMicros / early.cpuMicros
+  const heavier = last.heapMib - early.heapMib
+  const since = `since ${early.requests} requests`
+  return [
+    {
+      isMet: dearer <= FLAT,
+      text: `${last.requests} requests: ${dearer.toFixed(2)}x what it was at ${early.requests}`,
+    },
+    { isMet: heavier <= 1, text: `heap of ${last.requests} requests: ${heavier.toFixed(2)} MiB more ${since}` },
+  ]
+}
+
+async function main(args) {
+  const { values } = parseArgs({
+    args,
+    options: { requests: { type: 'string', default: '1000000' }, json: { type: 'string' } },
+  })
+  const server = fork(here('server.mjs'))
   const [urls] = await once(server, 'message')
-  const report = { growths: {}, held: {}, overTime: [] }
-  console.log(`Node ${process.version}, CPU microseconds of a request\n`)
-  for (const [name, measure] of Object.entries(growths)) {
-    const rows = (report.growths[name] = await measure(urls))
-    console.log(
-      `${name.padEnd(46)} ${rows.map(({ size, cpuMicros }) => `${size}: ${cpuMicros.toFixed(1)}`).join('   ')}`,
-    )
+  const machine = { node: process.version, cpu: cpus()[0].model, cores: cpus().length }
+  console.log(
+    `Node ${machine.node}, ${machine.cores} x ${machine.cpu}; CPU microseconds of a request, medians of 15 interleaved rounds\n`,
+  )
+  const report = { machine, growths: {}, held: {}, overTime: [] }
+  try {
+    for (const name of Object.keys(growths)) {
+      report.growths[name] = await measureGrowth(name, urls)
+      printGrowth(name, report.growths[name])
+    }
+    report.held = await measureHeld(urls)
+    console.log()
+    for (const [name, { heapKib, outsideKib }] of Object.entries(report.held))
+      console.log(`${name.padEnd(46)} ${heapKib.toFixed(1)} KiB of heap, ${outsideKib.toFixed(1)} KiB outside it`)
+    report.overTime = await overTime(urls, Number(values.requests))
+    console.log('\nrequests so far, CPU us of each, heap MiB')
+    for (const { requests, cpuMicros, heapMib } of report.overTime)
+      console.log(
+        `${String(requests).padStart(9)} ${cpuMicros.toFixed(1).padStart(8)} ${heapMib.toFixed(2).padStart(8)}`,
+      )
+  } finally {
+    server.kill()
   }
-  report.held['an idle connection'] = await heldBy(urls, '/json', async (all) => {
-    await all
-    return settledMemory()
-  })
-  report.held['a request in flight and its connection'] = await heldBy(urls, '/slow/3000', async () => {
-    await sleep(1500)
-    return settledMemory()
-  })
-  console.log()
-  for (const [name, { heapKib, rssKib }] of Object.entries(report.held))
-    console.log(`${name.padEnd(46)} ${heapKib.toFixed(1)} KiB of heap, ${rssKib.toFixed(1)} KiB resident`)
-  report.overTime = await overTime(urls, Number(values.requests))
-  console.log('\nrequests so far, CPU us of each, heap MiB')
-  for (const { requests, cpuMicros, heapMib } of report.overTime)
-    console.log(`${String(requests).padStart(9)} ${cpuMicros.toFixed(1).padStart(8)} ${heapMib.toFixed(2).padStart(8)}`)
-  server.kill()
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
-  console.log('\nFlat')
-  const verdicts = Object.entries(report.growths).map(([name, rows]) => {
-    // With one request in flight nothing is shared: no batch of answers in one turn of the loop.
-    const base = name === 'requests in flight' ? rows[1] : rows[0]
-    return verdict(`largest against smallest, by ${name}`, rows.at(-1).cpuMicros / base.cpuMicros, FLAT)
-  })
-  const [, warm] = report.overTime
-  const last = report.overTime.at(-1)
-  verdicts.push(verdict('the last requests against the first 10,000', last.cpuMicros / warm.cpuMicros, FLAT))
-  verdicts.push(verdict('MiB of heap gained since the first 10,000 requests', last.heapMib - warm.heapMib, 1))
-  return verdicts.every(Boolean) ? 0 : 1
+  console.log(`\nFlat: at most ${FLAT}x, or no dearer than undici.request; 1 MiB`)
+  const verdicts = [
+    ...Object.entries(report.growths).map(([name, rows]) => judgeGrowth(name, rows)),
+    ...judgeTime(report.overTime),
+  ]
+  for (const { isMet, text } of verdicts) console.log(`  ${isMet ? 'met    ' : 'NOT MET'} ${text}`)
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ ...report, verdicts }, null, 2)}\n`)
+  return verdicts.every(({ isMet }) => isMet) ? 0 : 1
 }
 
-process.exitCode = await main()
+process.exitCode = await main(process.argv.slice(2))
