@@ -57,12 +57,12 @@ export async function weigh(once, { ms, inFlight }) {
  * Runs rounds of several contenders in turn.
  *
  * @param contenders - `{ name, round }`, where `round(ms)` gives what {@link runRound} does.
+ * @param options - milliseconds of a round, how many, and milliseconds before them: the compiler needs a while.
  * @returns by contender, medians over the rounds, and the rounds.
  */
-export async function compare(contenders, { ms, rounds }) {
+export async function compare(contenders, { ms, rounds, warmMs = ms * 3 }) {
   const runs = new Map(contenders.map(({ name }) => [name, []]))
-  // The compiler needs a while.
-  for (const { round } of contenders) await round(ms * 3)
+  for (const { round } of contenders) await round(warmMs)
   for (let turn = 0; turn < rounds; turn++) {
     const order = contenders.map((_, index) => contenders[(index + turn) % contenders.length])
     for (const { name, round } of order) runs.get(name).push(await round(ms))

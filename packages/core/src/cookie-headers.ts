@@ -1,7 +1,7 @@
 import { type Cookie, pathMatch } from 'tough-cookie'
 import type { CookieJar } from './cookie-jar.ts'
 
-/** What a host is sent over one scheme, until the jar changes or one of the cookies expires. */
+/** What an origin is sent, until the jar changes or one of the cookies expires. */
 interface Remembered {
   readonly version: number | null
   readonly until: number
@@ -14,38 +14,37 @@ interface Remembered {
 const MOST_REMEMBERED = 1000
 
 /**
- * Cookie headers, remembered by scheme and host. Choosing cookies costs 6 us, a fifth of a request, and an API is asked for another path every time.
+ * Cookie headers, remembered by origin. Choosing cookies costs 6 us, a fifth of a request, and an API is asked for another path every time.
  *
  * Only for jars that count their changes.
  */
 export class CookieHeaders {
   readonly #jar: Pick<CookieJar, 'tough' | 'version'>
-  readonly #byHost = new Map<string, Remembered>()
+  readonly #byOrigin = new Map<string, Remembered>()
 
   constructor(jar: Pick<CookieJar, 'tough' | 'version'>) {
     this.#jar = jar
   }
 
   /** @throws what the store throws. */
-  headerFor(url: { scheme: string; host: string; path: string; href: string }): string {
+  headerFor(url: { origin: string; path: string; href: string }): string {
     const { header, cookies } = this.#cookiesOf(url)
     if (header !== null) return header
     const path = decoded(url.path)
     return joinCookies(cookies.filter((cookie) => pathMatch(path, cookie.path ?? '/')))
   }
 
-  #cookiesOf({ scheme, host, href }: { scheme: string; host: string; href: string }): Remembered {
-    const key = `${scheme}:${host}`
-    const known = this.#byHost.get(key)
-    if (known !== undefined && known.version === this.#jar.version && !(known.until <= Date.now())) return known
+  #cookiesOf({ origin, href }: { origin: string; href: string }): Remembered {
+    const known = this.#byOrigin.get(origin)
+    if (known?.version === this.#jar.version && (known.until === Infinity || Date.now() < known.until)) return known
     const cookies = this.#jar.tough.getCookiesSync(href, { allPaths: true, sort: true })
     let until = Infinity
     for (const cookie of cookies) until = Math.min(until, cookie.expiryTime() ?? Infinity)
     const header = cookies.every(({ path }) => path === '/') ? joinCookies(cookies) : null
     // Asked for after the choice, which removes what has expired.
     const found = { version: this.#jar.version, until, cookies, header }
-    if (this.#byHost.size >= MOST_REMEMBERED) this.#byHost.clear()
-    this.#byHost.set(key, found)
+    if (this.#byOrigin.size >= MOST_REMEMBERED) this.#byOrigin.clear()
+    this.#byOrigin.set(origin, found)
     return found
   }
 }

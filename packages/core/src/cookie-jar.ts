@@ -213,8 +213,8 @@ export class CookieJar implements Iterable<Cookie> {
     return guarded(() => (this.tough.store.synchronous ? this.tough.getCookiesSync(url) : this.tough.getCookies(url)))
   }
 
-  /** @internal The Cookie header for a URL. What a host is sent is remembered until the jar changes or a cookie in it expires. */
-  header(url: { scheme: string; host: string; path: string; href: string }): string | Promise<string> {
+  /** @internal The Cookie header for a URL. What an origin is sent is remembered until the jar changes or a cookie in it expires. */
+  header(url: { origin: string; path: string; href: string }): string | Promise<string> {
     const version = this.#writes
     if (version === null) return then(this.cookiesFor(url.href), joinCookies)
     if (version === 0) return ''

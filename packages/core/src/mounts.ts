@@ -1,5 +1,6 @@
 import { InvalidSchema, redactInvalidUrl, UsageError } from './errors.ts'
-import { effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
+import { effectivePort } from './message/authority.ts'
+import { type ParsedUrl, parseUrl } from './message/url.ts'
 import { isAdapter, type TransportAdapter } from './transport/transport-adapter.ts'
 
 interface Mount {

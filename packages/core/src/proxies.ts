@@ -9,7 +9,8 @@ import {
 } from './environment-proxies.ts'
 import { InvalidProxyURL, InvalidSchema, InvalidURL, redactUrl } from './errors.ts'
 import { decodePercent } from './message/percent.ts'
-import { dialledHost, effectivePort, type ParsedUrl, parseUrl } from './message/url.ts'
+import { effectivePort } from './message/authority.ts'
+import { dialledHost, type ParsedUrl, parseUrl } from './message/url.ts'
 import { isSocksScheme, withSocksCredentials } from './transport/socks.ts'
 import type { Proxy } from './transport/transport-adapter.ts'
 

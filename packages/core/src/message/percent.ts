@@ -5,23 +5,38 @@
 const UNRESERVED = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~'
 const SUB_DELIMS = "!$&'()*+,;="
 
-/** Characters that stand for themselves in a path (RFC 3986 section 3.3). */
-export const PATH_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB_DELIMS}:@/`)
-/** Those of a query or fragment (RFC 3986 section 3.4). */
-export const QUERY_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB_DELIMS}:@/?`)
-/** Those that a query given as text may hold: Requests lets brackets pass. */
-export const RAW_QUERY_CHARACTERS: ReadonlySet<string> = new Set(`${UNRESERVED}${SUB_DELIMS}:@/?[]`)
+/** Characters that stand for themselves somewhere. */
+export interface CharacterClass {
+  readonly members: ReadonlySet<string>
+  /** Text in which nothing is to be done: these characters, and escapes as they are written when they have to be. */
+  readonly settled: RegExp
+}
 
+function classOf(characters: string): CharacterClass {
+  const one = `[${characters.replace(/[\\\]^-]/g, '\\$&')}]`
+  // Escapes in upper case, and not of unreserved characters.
+  const escape = '%(?!2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])[0-9A-F]{2}'
+  return { members: new Set(characters), settled: new RegExp(`^${one}*(?:${escape}${one}*)*$`) }
+}
+
+/** Characters that stand for themselves in a path (RFC 3986 section 3.3). */
+export const PATH_CHARACTERS: CharacterClass = classOf(`${UNRESERVED}${SUB_DELIMS}:@/`)
+/** Those of a query or fragment (RFC 3986 section 3.4). */
+export const QUERY_CHARACTERS: CharacterClass = classOf(`${UNRESERVED}${SUB_DELIMS}:@/?`)
+/** Those that a query given as text may hold: Requests lets brackets pass. */
+export const RAW_QUERY_CHARACTERS: CharacterClass = classOf(`${UNRESERVED}${SUB_DELIMS}:@/?[]`)
+
+/** Longer texts are not looked at twice. */
+const LONGEST_SETTLED = 2000
 const UNRESERVED_BYTES = new Set(Buffer.from(UNRESERVED))
 const ESCAPES = /%[0-9a-fA-F]{2}/g
-const PLAIN = /^[A-Za-z0-9\-._~/]*$/
 
 /**
- * Encodes what is not in `allowed` as the escapes of its UTF-8 bytes.
+ * Encodes what is not in a class as the escapes of its UTF-8 bytes.
  * If every `%` of the text begins a valid escape, escapes stay (in upper case, those of unreserved characters decoded); otherwise every `%` is text.
  */
-export function encodeComponent(text: string, allowed: ReadonlySet<string>): string {
-  if (PLAIN.test(text)) return text
+export function encodeComponent(text: string, { members, settled }: CharacterClass): string {
+  if (text.length <= LONGEST_SETTLED && settled.test(text)) return text
   const escapes = text.match(ESCAPES)?.length ?? 0
   let percents = 0
   for (let at = text.indexOf('%'); at !== -1; at = text.indexOf('%', at + 1)) percents++
@@ -29,7 +44,7 @@ export function encodeComponent(text: string, allowed: ReadonlySet<string>): str
   let encoded = ''
   for (const character of text) {
     if (character === '%') encoded += keepEscapes ? '%' : '%25'
-    else encoded += allowed.has(character) ? character : escapeBytes(character)
+    else encoded += members.has(character) ? character : escapeBytes(character)
   }
   return keepEscapes ? encoded.replace(ESCAPES, normaliseEscape) : encoded
 }

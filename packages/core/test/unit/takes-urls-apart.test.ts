@@ -1,6 +1,7 @@
 import { InvalidSchema, InvalidURL, MissingSchema, RequestException } from '@entreat/core'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { encodeComponent, PATH_CHARACTERS, QUERY_CHARACTERS, RAW_QUERY_CHARACTERS } from '../../src/message/percent.ts'
 import { encodeFields, encodeParams } from '../../src/message/query.ts'
 import { parseUrl, resolveUrl } from '../../src/message/url.ts'
 import { parseRetryAfter } from '../../src/retry.ts'
@@ -25,6 +26,45 @@ function expectSendable({ href, host, pathUrl, port }: ReturnType<typeof parseUr
 
 /** Long enough to show what grows faster than the text, where each character costs an escape. */
 const LENGTH = 100_000
+
+describe('encodeComponent', () => {
+  const text = fc.oneof(textOf('aZ09-._~!$&\'()*+,;=:@/?[]% é"<>^`{|}\\'), fc.string({ unit: 'binary' }))
+  const escapes = fc
+    .array(
+      fc.oneof(
+        fc.constantFrom('a', '/', '=', '%'),
+        fc.nat(255).map((byte) => `%${byte.toString(16)}`),
+      ),
+    )
+    .map((pieces) => pieces.join(''))
+  const mixed = fc.oneof(
+    text,
+    escapes,
+    escapes.map((one) => one.toUpperCase()),
+  )
+
+  it.each([
+    ['a path', PATH_CHARACTERS],
+    ['a query', QUERY_CHARACTERS],
+    ['a query given as text', RAW_QUERY_CHARACTERS],
+  ])(
+    'of %s makes the same of a text that it need not look at twice, and of one that is too long for that',
+    (_, allowed) => {
+      const padding = 'x'.repeat(2001)
+      fc.assert(
+        fc.property(mixed, (short) => {
+          expect(encodeComponent(short, allowed) + padding).toBe(encodeComponent(short + padding, allowed))
+        }),
+        { numRuns: 2000 },
+      )
+    },
+  )
+
+  it('leaves escapes that are as they should be, and no others', () => {
+    expect(encodeComponent('a%20b%2F%C3%A9', PATH_CHARACTERS)).toBe('a%20b%2F%C3%A9')
+    expect(encodeComponent('%2f%7E%41', PATH_CHARACTERS)).toBe('%2F~A')
+  })
+})
 
 describe('parseUrl', () => {
   it('gives what can be sent, or an error of the library', () => {
