@@ -34,7 +34,9 @@ export function printJobs(title, results, { mib }) {
   const isTransfer = Object.values(results).some(({ mibPerSecond }) => mibPerSecond !== undefined)
   console.log(isTransfer ? `${title}, ${mib} MiB` : title)
   for (const [client, values] of Object.entries(results)) {
-    const shown = Object.entries(values).map(([key, value]) => figures[key](value).padEnd(20))
+    const shown = Object.entries(figures)
+      .filter(([key]) => key in values)
+      .map(([key, show]) => show(values[key]).padEnd(20))
     console.log(`  ${client.padEnd(16)} ${shown.join(' ')}`)
   }
   console.log()

@@ -31,7 +31,7 @@ export const scenarios = [
     quickly: ['entreat', 'undici.request', 'bare dispatch'],
     inFlight: IN_FLIGHT,
     settings: { auth: true, cookies: 1 },
-    run(client, { http }) {
+    run: (client, { http }) => {
       let asked = 0
       return client.get && (() => client.get(`${http}/json/${asked++}?page=2&q=a%20b`))
     },
