@@ -125,6 +125,13 @@ const budgetPeers = new Set(['entreat', 'undici.stream'])
 const BUDGET_ROUNDS = 15
 const QUICK_ROUNDS = 5
 
+/**
+ * glibc keeps what was freed, for every client alike. Else it gives the memory of collected buffers back to the kernel and takes it again, 10,000 pages or
+ * 100,000 in a gibibyte, by the luck of what lies at the end of a heap: up to half the time of a transfer, and the same client is twice as fast in one process
+ * as in the next.
+ */
+const KEEPS_FREED = { MALLOC_TRIM_THRESHOLD_: String(256 * 1024 * 1024), MALLOC_TOP_PAD_: String(64 * 1024 * 1024) }
+
 async function runJob(job, urls, { mib, isQuick }) {
   const { name, peers: all, rounds, size = 1, slowMs = 0 } = job
   const peers = isQuick ? all.filter((peer) => budgetPeers.has(peer)) : all
@@ -134,7 +141,8 @@ async function runJob(job, urls, { mib, isQuick }) {
   const roundsOf = (peer) => (job.isBudget && budgetPeers.has(peer) ? most : rounds)
   for (let round = 0; round < most; round++) {
     for (const peer of peers.filter((one) => round < roundsOf(one))) {
-      const { stdout } = await execute(process.execPath, ['--expose-gc', here('job.mjs'), job.job ?? name, peer, what])
+      const args = ['--expose-gc', here('job.mjs'), job.job ?? name, peer, what]
+      const { stdout } = await execute(process.execPath, args, { env: { ...process.env, ...KEEPS_FREED } })
       runs[peer].push(JSON.parse(stdout))
     }
   }
