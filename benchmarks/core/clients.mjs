@@ -43,7 +43,9 @@ function entreat({ url, connections, auth, cookies = 0, ca, http2 = false }) {
 
 function undiciRequest(options) {
   const { connections, ca, http2 = false } = options
-  const agent = new Agent({ connections: http2 ? 1 : connections, allowH2: http2, connect: { ca } })
+  // Over HTTP/2, as many streams on one connection as there are requests.
+  const shared = http2 ? { allowH2: true, connections: 1, pipelining: connections } : { connections }
+  const agent = new Agent({ ...shared, connect: { ca } })
   const redirecting = agent.compose(interceptors.redirect({ maxRedirections: 10 }))
   const unzipping = interceptors.decompress === undefined ? null : agent.compose(interceptors.decompress())
   const headers = headersFor(options)

@@ -185,7 +185,7 @@ async function main(args) {
     for (const job of jobs.filter(isWanted)) {
       say(job.title)
       report.transfers[job.name] = await runJob(job, urls, pace)
-      printJobs(job.title, report.transfers[job.name], pace)
+      printJobs(job.title, report.transfers[job.name], { mib: pace.mib * (job.size ?? 1) })
     }
   } finally {
     stop()
