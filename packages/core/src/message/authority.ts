@@ -10,7 +10,7 @@ export interface Authority {
   readonly host: string
   /** As written, `''` if absent. A default port that was written stays. */
   readonly port: string
-  /** Raw userinfo, still encoded; `null` if absent. */
+  /** Raw userinfo, still encoded; `null` if absent. Never part of an origin or endpoint. */
   readonly userinfo: string | null
   /** `scheme://host[:port]`, the port as written. */
   readonly origin: string
@@ -71,6 +71,7 @@ function newAuthority(scheme: string, host: string, port: string, userinfo: stri
   return { scheme, host, port, userinfo, origin, endpoint }
 }
 
+/** The error for a URL that cannot be used, its secrets blotted out. */
 export function invalid(text: string, why: string): InvalidURL {
   return new InvalidURL(`Invalid URL ${JSON.stringify(redactInvalidUrl(text))}: ${why}`)
 }

@@ -69,6 +69,7 @@ export function standInLine(pool: Pool, lines: Map<number, Line>, limit: number)
   pool.line = line
 }
 
+/** It waits for room no more. */
 export function leaveLine(pool: Pool): void {
   pool.line?.delete(pool)
   pool.line = null
